@@ -1,0 +1,235 @@
+// Package transport is the seam between calls and what carries them.
+//
+// A [Conn] multiplexes [Stream]s; a Stream carries one header section each way,
+// bytes, and one trailer section. Nothing here knows of gRPC: methods, content
+// types, envelopes and status codes belong to the floors above, and frames,
+// packets and error codes of a wire protocol stay below. That is what lets one
+// channel and one server run over HTTP/2, HTTP/3 and memory alike.
+package transport
+
+import (
+	"context"
+	"net"
+
+	"github.com/yodelrpc/yodel/metadata"
+)
+
+// Field is one header field in its wire form: the value of a "-bin" field is
+// base64 here.
+type Field = metadata.Field
+
+// Block is the part of a header section that repeats from call to call. It must
+// not be changed once it has been sent or received: a transport recognises a
+// Block that it has sent before by its address, and hands out the same Block
+// for the same bytes received, so that neither side encodes, decodes or checks
+// it twice.
+type Block struct {
+	// Method, Scheme, Authority and Path are set in requests.
+	Method, Scheme, Authority, Path string
+	// Status is set in responses, zero in requests and trailers.
+	Status int
+	// Fields are the section's first fields, in order.
+	Fields []Field
+}
+
+// Header is one header or trailer section: the Block, then More.
+type Header struct {
+	// Block is never nil in a Header that was received.
+	Block *Block
+	// More follows Block.Fields. The transport does not keep it after the
+	// call that it was given to returns.
+	More []Field
+}
+
+// Get returns the first value of a lower-case name, and whether there is one.
+func (h *Header) Get(name string) (string, bool) {
+	if h.Block != nil {
+		for i := range h.Block.Fields {
+			if h.Block.Fields[i].Name == name {
+				return h.Block.Fields[i].Value, true
+			}
+		}
+	}
+	for i := range h.More {
+		if h.More[i].Name == name {
+			return h.More[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Outgoing is what one operation sends: any of its parts, in the order of its
+// fields. Giving a transport all that is known at once lets it leave in one
+// write.
+type Outgoing struct {
+	// Header is the header section; nil when it has been sent.
+	Header *Header
+	// Data is lent until the operation returns.
+	Data []byte
+	// Trailer is the trailer section, which ends the sending side.
+	Trailer *Header
+	// End ends the sending side without a trailer section. With a Header and
+	// nothing else, the header section is the last thing sent.
+	End bool
+}
+
+// Demand says how many bytes must be buffered before a reader is worth waking,
+// given what is buffered now. A transport calls it with the stream's buffered
+// bytes, possibly under its locks and on any goroutine: it must be quick, and
+// must neither keep nor change them.
+//
+// It is how a reader waits for a whole message, or for the end, and wakes once.
+type Demand func(buffered []byte) int
+
+// Stream is one exchange on a Conn. Its sending and its receiving methods may
+// be used by one goroutine each at the same time; Reset by any.
+type Stream interface {
+	// Send sends out. It waits while flow control holds data back, until ctx
+	// ends or the stream does. The error is an *Error, or ctx's cause; after
+	// one the stream is finished. Sending after the peer ended the stream
+	// normally returns [ErrEnded].
+	Send(ctx context.Context, out *Outgoing) error
+
+	// Header waits for the peer's header section. On a server it is there from
+	// the start. Interim (1xx) sections are skipped.
+	Header(ctx context.Context) (*Header, error)
+
+	// Await waits until at least demand(buffered) bytes are buffered or the
+	// peer's side has ended, and returns what is buffered. The bytes are lent
+	// until the next call of Discard or Close. ended tells that no more will
+	// come. The error is an *Error, or ctx's cause, and then buffered bytes
+	// are lost.
+	Await(ctx context.Context, demand Demand) (buffered []byte, ended bool, err error)
+
+	// Discard drops the first n buffered bytes and gives their credit back to
+	// the peer.
+	Discard(n int)
+
+	// Trailer returns the peer's trailer section, once Await said ended; nil if
+	// there was none. If the header section was the last thing that the peer
+	// sent, Header holds everything and Trailer is nil.
+	Trailer() *Header
+
+	// Reset ends the stream at once in both directions, telling the peer why.
+	// It does nothing to a stream that has finished.
+	Reset(reason Reason)
+
+	// Close releases the stream: a side that is still open is reset with
+	// ReasonCanceled (on a server that has sent everything: with ReasonNone).
+	// The stream must not be used afterwards.
+	Close()
+
+	// Watch asks that w be told, once, when the stream ends early. There is one
+	// watcher at most, and none is told after Close.
+	Watch(w Watcher)
+
+	// Conn is the connection that carries the stream.
+	Conn() Conn
+}
+
+// Watcher is told when a stream ends before its time: the peer reset it, or the
+// connection was lost.
+type Watcher interface {
+	// StreamFailed is called at most once, without locks, on a goroutine that
+	// must not be blocked.
+	StreamFailed(err error)
+}
+
+// Conn is one connection. All methods are safe for concurrent use.
+type Conn interface {
+	// Open starts a stream with everything known of it so far. It waits while
+	// the peer allows no more streams, until ctx ends. It is a client's method.
+	Open(ctx context.Context, out *Outgoing) (Stream, error)
+
+	// Drain lets the streams in flight finish and then closes the connection.
+	// New ones are refused: the peer is told in a way that loses none.
+	Drain()
+
+	// Close ends the connection and every stream on it. Their error wraps
+	// cause, which must not be nil.
+	Close(cause error)
+
+	// Done is closed when the connection has ended and holds nothing any more.
+	Done() <-chan struct{}
+
+	// Info describes the connection.
+	Info() *ConnInfo
+}
+
+// ConnInfo describes a connection. It does not change.
+type ConnInfo struct {
+	// ID is the connection's in its [Registry].
+	ID ID
+	// Protocol is how the peers speak: "h2", "h2c", "h3" or "inproc".
+	Protocol string
+	// Local and Remote are the two ends.
+	Local, Remote net.Addr
+	// Auth is what the handshake established; nil without one.
+	Auth AuthInfo
+}
+
+// AuthInfo is what a security handshake established, such as
+// credentials.TLSInfo.
+type AuthInfo interface {
+	// SecurityProtocol names it: "tls", "insecure".
+	SecurityProtocol() string
+}
+
+// ConnEvents tells the owner of a client connection of its changes. The methods
+// are called without locks and must not block. Each is called at most once.
+type ConnEvents interface {
+	// ConnDraining tells that the connection takes no new streams: the peer
+	// said so, or stream ids run out. err says why.
+	ConnDraining(c Conn, err error)
+	// ConnClosed tells that the connection has ended, and why.
+	ConnClosed(c Conn, err error)
+}
+
+// Endpoint is one address to connect to.
+type Endpoint struct {
+	// Network is "tcp" or "unix"; Address is for [net.Dial]. An abstract unix
+	// socket's address starts with '@'.
+	Network, Address string
+	// ServerName is the name that the peer must prove to have.
+	ServerName string
+}
+
+// Dialer makes client connections.
+type Dialer interface {
+	// Dial connects to e, and returns when streams can be opened: after the
+	// security handshake, and after the peer's first settings. The error says
+	// which phase failed (see [DialError]). parent is the ID of the channel.
+	Dial(ctx context.Context, e Endpoint, events ConnEvents, parent ID) (Conn, error)
+}
+
+// Handler serves the streams of a server's connections.
+type Handler interface {
+	// ServeStream is called on a goroutine of its own for each stream, and owns
+	// the stream until it returns. It must Close it.
+	ServeStream(s Stream, h *Header)
+}
+
+// Listener accepts a server's connections.
+type Listener interface {
+	// Serve accepts connections and serves their streams until Drain or Close,
+	// and returns when the last connection has ended.
+	Serve(h Handler) error
+	// Drain stops accepting and drains every connection. Serve returns when
+	// they have ended.
+	Drain()
+	// Close stops accepting and closes every connection with cause.
+	Close(cause error)
+	// Addr is where the listener listens.
+	Addr() net.Addr
+}
+
+// Handshaker secures raw connections. See package credentials.
+type Handshaker interface {
+	// ClientHandshake secures a connection to a server that must prove to be
+	// serverName.
+	ClientHandshake(ctx context.Context, raw net.Conn, serverName string) (net.Conn, AuthInfo, error)
+	// ServerHandshake secures a connection that was accepted.
+	ServerHandshake(ctx context.Context, raw net.Conn) (net.Conn, AuthInfo, error)
+	// Scheme is "https" or "http".
+	Scheme() string
+}
