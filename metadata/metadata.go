@@ -123,6 +123,9 @@ func (md MD) LogValue() slog.Value { return slog.StringValue(md.String()) }
 // String names the field and leaves its value out.
 func (f Field) String() string { return f.Name + ":" + strconv.Itoa(len(f.Value)) + "B" }
 
+// LogValue implements [slog.LogValuer]: no handler logs the value.
+func (f Field) LogValue() slog.Value { return slog.StringValue(f.String()) }
+
 // Format implements [fmt.Formatter]: no verb prints the value.
 func (f Field) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(f.String())) }
 

@@ -32,7 +32,8 @@ const (
 // it is made, and is safe for concurrent use. Its code is never OK.
 //
 // errors.Is(err, status.NotFound) asks for its code; errors.Is and errors.As
-// also reach its cause, which is local and never sent.
+// also reach its cause, which is local and never sent. So an INTERNAL that was
+// caused by a NOT_FOUND is both to errors.Is; [CodeOf] looks at the outermost.
 type Error struct {
 	code      Code
 	origin    Origin
