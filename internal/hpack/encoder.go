@@ -49,6 +49,13 @@ func (e *Encoder) SetPeerTableSize(n uint32) {
 	if n == e.table.max {
 		return
 	}
+	if n > e.table.max && e.table.max < e.told {
+		// Down and up again before the peer was told: that takes two updates in
+		// one block. golang.org/x/net refuses the second one unless the table is
+		// empty by then, so the first one empties it.
+		e.table.shrink(0)
+		e.smallest = 0
+	}
 	e.table.shrink(n)
 	e.table.max = n
 	e.smallest = min(e.smallest, n)
@@ -62,8 +69,7 @@ func (e *Encoder) SetPeerTableSize(n uint32) {
 func (e *Encoder) Generation() uint64 { return e.generation }
 
 // Begin appends what must come first in a block: the changes of the table's
-// size since the last one, of which the smallest and the last count
-// (RFC 7541 §4.2).
+// size since the last one, if there were any (RFC 7541 §4.2).
 func (e *Encoder) Begin(dst []byte) []byte {
 	size := e.table.max
 	if e.smallest < min(e.told, size) {
