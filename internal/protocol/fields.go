@@ -199,6 +199,15 @@ func (in *incoming) fail(err error) {
 	}
 }
 
+// fork copies md, which the program may change, with room for some more.
+func fork(md metadata.MD) metadata.MD {
+	if md == nil {
+		return nil
+	}
+	const more = 4
+	return append(make(metadata.MD, 0, len(md)+more), md...)
+}
+
 // listed tells whether a comma-separated list has name in it.
 func listed(list, name string) bool {
 	for list != "" {

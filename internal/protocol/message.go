@@ -12,33 +12,35 @@ const maxMessage = 8 << 10
 const upperHex = "0123456789ABCDEF"
 
 // EncodeMessage returns text as the value of grpc-message, percent-encoded, and
-// cut at a rune boundary so that it has no more than limit bytes, nor 8 KiB.
-// What is not UTF-8 is sent as U+FFFD.
-func EncodeMessage(text string, limit int) string {
+// whether that is all of it: it is cut at a rune boundary to have no more than
+// limit bytes, nor 8 KiB. What is not UTF-8 is sent as U+FFFD.
+func EncodeMessage(text string, limit int) (wire string, whole bool) {
 	limit = max(0, min(limit, maxMessage))
 	plain := 0
 	for plain < len(text) && isPlain(text[plain]) {
 		plain++
 	}
 	if plain >= limit {
-		return text[:min(limit, len(text))]
+		return text[:limit], len(text) == limit
 	}
 	if plain == len(text) {
-		return text
+		return text, true
 	}
 	b := append(make([]byte, 0, min(limit, len(text)+64)), text[:plain]...)
-	return string(appendPercent(b, text[plain:], limit))
+	b, whole = appendPercent(b, text[plain:], limit)
+	return string(b), whole
 }
 
 // isPlain tells what PROTOCOL-HTTP2 leaves unencoded: 0x20 to 0x7E but not '%'.
 func isPlain(c byte) bool { return c >= 0x20 && c <= 0x7e && c != '%' }
 
-// appendPercent appends text until dst has limit bytes.
-func appendPercent(dst []byte, text string, limit int) []byte {
+// appendPercent appends text until dst has limit bytes, and tells whether that
+// was all of it.
+func appendPercent(dst []byte, text string, limit int) (b []byte, whole bool) {
 	for i := 0; i < len(text); {
 		if isPlain(text[i]) {
 			if len(dst) >= limit {
-				return dst
+				return dst, false
 			}
 			dst = append(dst, text[i])
 			i++
@@ -48,14 +50,14 @@ func appendPercent(dst []byte, text string, limit int) []byte {
 		var raw [utf8.UTFMax]byte
 		n := utf8.EncodeRune(raw[:], r)
 		if len(dst)+3*n > limit {
-			return dst
+			return dst, false
 		}
 		for _, c := range raw[:n] {
 			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
 		}
 		i += size
 	}
-	return dst
+	return dst, true
 }
 
 // DecodeMessage returns the text of a grpc-message. It never fails

@@ -157,7 +157,7 @@ func (r *Request) Add(fields []Field) {
 // forks.
 func (r *Request) Fork() Request {
 	forked := *r
-	forked.Metadata = forked.Metadata[:len(forked.Metadata):len(forked.Metadata)]
+	forked.Metadata = fork(r.Metadata)
 	return forked
 }
 

@@ -88,12 +88,13 @@ func AppendTrailer(dst []Field, st *status.Error, md metadata.MD, limit int) ([]
 func appendStatus(dst []Field, st *status.Error, room int64) ([]Field, Lost) {
 	var lost Lost
 	if text := st.Message(); text != "" {
-		space := room - int64(len(nameMessage)) - fieldOverhead
-		f := Field{Name: nameMessage, Value: EncodeMessage(text, int(min(max(space, 0), maxMessage)))}
-		if isCut(text, f.Value) {
+		space := min(max(0, room-int64(len(nameMessage))-fieldOverhead), maxMessage)
+		wire, whole := EncodeMessage(text, int(space))
+		if !whole {
 			lost |= LostMessage
 		}
-		if f.Value != "" {
+		if wire != "" {
+			f := Field{Name: nameMessage, Value: wire}
 			dst = append(dst, f)
 			room -= int64(fieldSize(&f))
 		}
@@ -106,15 +107,6 @@ func appendStatus(dst []Field, st *status.Error, room int64) ([]Field, Lost) {
 		return dst, lost | LostDetails
 	}
 	return append(dst, f), lost
-}
-
-// isCut tells whether a message lost its end: whether there is more text than
-// what the wire form decodes to.
-func isCut(text, wire string) bool {
-	if len(wire) >= len(text) && len(wire) < maxMessage-2*len("%EF%BF%BD") && wire == text {
-		return false
-	}
-	return EncodeMessage(text, maxMessage) != wire || len(EncodeMessage(text, maxMessage)) >= maxMessage-16
 }
 
 // codeValue returns the decimal digits of a code.
@@ -185,7 +177,7 @@ func (r *Response) Add(fields []Field) {
 // as they are.
 func (r *Response) Fork() Response {
 	forked := *r
-	forked.Metadata = forked.Metadata[:len(forked.Metadata):len(forked.Metadata)]
+	forked.Metadata = fork(r.Metadata)
 	return forked
 }
 
@@ -197,11 +189,8 @@ func (r *Response) Accepts(encoding string) bool {
 // Header checks a header section that more follows. The error is a
 // *status.Error, and the response is not gRPC's.
 func (r *Response) Header() error {
-	if r.HTTPStatus != 200 {
-		return r.notGRPC()
-	}
-	if _, ok := parseContentType(r.contentType); !ok {
-		return r.notGRPC()
+	if _, ok := parseContentType(r.contentType); !ok || r.HTTPStatus != 200 {
+		return r.notGRPC(true)
 	}
 	if r.failed != nil {
 		return channelError(status.Internal, "the response's "+r.failed.Error(), r.failed)
@@ -214,7 +203,7 @@ func (r *Response) Header() error {
 // a Response with no fields at all, for a stream that ended without trailers.
 func (r *Response) Status() error {
 	if !r.hasCode {
-		return r.notGRPC()
+		return r.notGRPC(false)
 	}
 	if r.code == "0" {
 		if r.failed != nil {
@@ -260,15 +249,19 @@ func parseDetails(wire string) ([]*anypb.Any, error) {
 
 // notGRPC is what to make of a response without a grpc-status
 // (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
-func (r *Response) notGRPC() error {
+func (r *Response) notGRPC(wantContentType bool) error {
 	code := HTTPStatusToCode(r.HTTPStatus)
-	if r.HTTPStatus != 200 {
+	_, ok := parseContentType(r.contentType)
+	switch {
+	case r.HTTPStatus != 200:
 		return channelError(code, "the server, or a proxy before it, answered with the HTTP status "+strconv.Itoa(r.HTTPStatus)+" and no gRPC status", nil)
-	}
-	if _, ok := parseContentType(r.contentType); !ok && r.contentType != "" {
+	case wantContentType && r.contentType == "":
+		return channelError(code, "the response is not gRPC: it has no content-type", nil)
+	case !ok && r.contentType != "":
 		return channelError(code, "the response is not gRPC: its content-type is "+quoted(r.contentType), nil)
+	default:
+		return channelError(code, "the response ended without a grpc-status: perhaps a proxy before the server does not pass trailers on", nil)
 	}
-	return channelError(code, "the response ended without a grpc-status: the server, or a proxy before it, does not pass trailers on", nil)
 }
 
 func channelError(code status.Code, text string, cause error) error {
