@@ -1,0 +1,89 @@
+package h2
+
+import "time"
+
+const (
+	// DefaultMaxWindow is how far in bytes an Estimator lets windows grow.
+	DefaultMaxWindow = 16 << 20
+	// sampleShare is the part of the window, one in so many, that must arrive
+	// to make a round trip worth a PING: calls that never come near the window
+	// need no larger one.
+	sampleShare = 4
+	// maxSampleEvery bounds, in windows, how far samples that led to nothing
+	// push the next one away.
+	maxSampleEvery = 16
+)
+
+// Estimator finds the receive window that keeps the connection busy: the
+// bandwidth-delay product. It counts the bytes that arrive during one round
+// trip, measured with a PING. Bytes that come near the window, at more
+// bandwidth than ever before, mean that the window held the peer back.
+//
+// A sample starts on DATA only. A server that counts PINGs (gRFC A8) forgives
+// those that come after DATA of its own.
+type Estimator struct {
+	window, max int
+	// waiting counts bytes since the last sample; at sampleAt the next starts.
+	waiting, sampleAt int
+	sampling          bool
+	// sample counts bytes since the PING was sent, at sentAt.
+	sample int
+	sentAt time.Time
+	// best is the highest bandwidth seen, in bytes a second.
+	best float64
+}
+
+// NewEstimator returns an Estimator for a connection whose window is window
+// bytes. It grows up to max bytes; zero means DefaultMaxWindow, and a max not
+// above window that there are no samples and no growth.
+func NewEstimator(window, max int) Estimator {
+	if max == 0 {
+		max = DefaultMaxWindow
+	}
+	return Estimator{window: window, max: min(max, MaxRecvWindow), sampleAt: window / sampleShare}
+}
+
+// Window is the window in bytes that has been found so far.
+func (e *Estimator) Window() int { return e.window }
+
+// Data is a DATA frame of n flow-controlled bytes. If ping is true, a PING of
+// kind PingBandwidth must be sent now.
+func (e *Estimator) Data(n int, now time.Time) (ping bool) {
+	if e.sampling {
+		e.sample += n
+		return false
+	}
+	if e.window >= e.max || n <= 0 {
+		return false
+	}
+	e.waiting += n
+	if e.waiting < e.sampleAt {
+		return false
+	}
+	e.waiting, e.sample = 0, 0
+	e.sampling, e.sentAt = true, now
+	return true
+}
+
+// Ack is the answer to the PING. If grown is true, the windows of the
+// connection and of its streams should Grow to window bytes.
+func (e *Estimator) Ack(now time.Time) (window int, grown bool) {
+	if !e.sampling {
+		return e.window, false
+	}
+	e.sampling = false
+	elapsed := max(now.Sub(e.sentAt), time.Microsecond)
+	bandwidth := float64(e.sample) / elapsed.Seconds()
+	faster := bandwidth > e.best
+	e.best = max(e.best, bandwidth)
+	// Two thirds: the updates of a window that limits are on their way for
+	// part of the round trip.
+	if faster && e.sample >= e.window-e.window/3 {
+		e.window = min(max(2*e.sample, 2*e.window), e.max)
+		e.sampleAt = e.window / sampleShare
+		return e.window, true
+	}
+	// The window is not what limits: ask less and less often.
+	e.sampleAt = min(2*e.sampleAt, maxSampleEvery*e.window)
+	return e.window, false
+}
