@@ -56,8 +56,8 @@ func (d *Decoder) Decode(dst []Field, block []byte, lim Limits) ([]Field, error)
 	}
 	// A block that the peer has sent before is one indexed field after another.
 	for pos < len(block) && lim.Fields > 0 {
-		index := int(block[pos]) - 0x80
-		if index <= 0 || index == 0x7f {
+		index := uint32(block[pos]) - 0x80
+		if index-1 >= 0x7e {
 			break
 		}
 		name, value, ok := d.field(index)
@@ -79,25 +79,158 @@ func (d *Decoder) Decode(dst []Field, block []byte, lim Limits) ([]Field, error)
 // decodeRest is a function of its own so that a block of indexed fields does not
 // pay for clearing this one's buffers.
 func (d *Decoder) decodeRest(dst []Field, block []byte, pos int, lim Limits) ([]Field, error) {
-	var (
-		bytes    [512]byte
-		literals [16]literal
-	)
-	b := blockDecoder{
-		Decoder: d, fields: dst, lim: lim,
-		bytes: bytes[:0], literals: literals[:0],
-	}
+	out := output{fields: dst, lim: lim}
 	for pos < len(block) {
-		next, text := b.representation(block, pos)
+		next, text := d.representation(&out, block, pos)
 		if text != "" {
 			return dst, d.fail(text, pos)
 		}
 		pos = next
 	}
-	if b.over {
-		return b.finish(), ErrTooLarge
+	fields := out.finish()
+	if out.over {
+		return fields, ErrTooLarge
 	}
-	return b.finish(), nil
+	return fields, nil
+}
+
+// representation decodes what starts at block[pos], and returns where it ends.
+func (d *Decoder) representation(out *output, block []byte, pos int) (next int, text string) {
+	switch first := block[pos]; {
+	case first >= 0x80:
+		return d.indexed(out, block, pos)
+	case first >= 0x40:
+		return d.literal(out, block, pos, 6, true, false)
+	case first >= 0x20:
+		return pos, textUpdateLate
+	default:
+		return d.literal(out, block, pos, 4, false, first >= 0x10)
+	}
+}
+
+// indexed decodes an indexed field (RFC 7541 §6.1).
+func (d *Decoder) indexed(out *output, block []byte, pos int) (next int, text string) {
+	index, next, text := readInteger(block, pos, 7)
+	if text != "" {
+		return pos, text
+	}
+	if index == 0 {
+		return pos, textIndexZero
+	}
+	name, value, ok := d.field(index)
+	if !ok {
+		return pos, textIndexUnknown
+	}
+	if out.admit(len(name) + len(value)) {
+		out.fields = append(out.fields, Field{Name: name, Value: value})
+	}
+	return next, ""
+}
+
+// literal decodes a literal field (RFC 7541 §6.2), whose first integer has that
+// many bits of prefix. insert tells that it enters the table.
+func (d *Decoder) literal(out *output, block []byte, pos int, prefix uint, insert, sensitive bool) (next int, text string) {
+	index, next, text := readInteger(block, pos, prefix)
+	if text != "" {
+		return pos, text
+	}
+	l := literalField{named: index != 0, insert: insert, sensitive: sensitive}
+	if l.named {
+		var ok bool
+		if l.name, _, ok = d.field(index); !ok {
+			return pos, textIndexUnknown
+		}
+	} else if l.nameString, next, text = readString(block, next); text != "" {
+		return pos, text
+	}
+	if l.value, next, text = readString(block, next); text != "" {
+		return pos, text
+	}
+	if !d.store(out, &l) {
+		return pos, textHuffman
+	}
+	return next, ""
+}
+
+// literalField is a literal field as it is in the block.
+type literalField struct {
+	// named tells that the name is one of a table's; otherwise it is nameString.
+	named             bool
+	name              string
+	nameString, value wireString
+	insert, sensitive bool
+}
+
+// store decodes the strings of a literal field to where they are needed: the
+// table, the fields, both or nowhere. It stores no byte of a string for which
+// neither has room. ok is false if a string is not valid.
+func (d *Decoder) store(out *output, l *literalField) (ok bool) {
+	nameLen, valueLen := len(l.name), l.value.bound()
+	if !l.named {
+		nameLen = l.nameString.bound()
+	}
+	size := nameLen + valueLen + FieldOverhead
+	if out.over || size > out.lim.Bytes || l.insert && size > int(d.table.max) {
+		// The bounds do not say whether there is room: measure, without storing.
+		if valueLen, ok = l.value.length(); !ok {
+			return false
+		}
+		if !l.named {
+			if nameLen, ok = l.nameString.length(); !ok {
+				return false
+			}
+		}
+		size = nameLen + valueLen + FieldOverhead
+	}
+	fits := l.insert && size <= int(d.table.max)
+	if l.insert && !fits {
+		// An entry larger than the table empties it (RFC 7541 §4.4).
+		d.table.shrink(0)
+		d.generation++
+	}
+	if !out.hasRoom(size) {
+		out.over = true
+		if !fits {
+			return true
+		}
+	}
+
+	start := out.used
+	if !l.named {
+		if nameLen, ok = l.nameString.decode(out.space(nameLen)); !ok {
+			return false
+		}
+		out.used += nameLen
+	}
+	if valueLen, ok = l.value.decode(out.space(valueLen)); !ok {
+		return false
+	}
+	out.used += valueLen
+	if !fits {
+		out.addLiteral(l, out.used-start-valueLen, valueLen)
+		return true
+	}
+	d.insert(out, l, out.held()[start:], valueLen)
+	out.used = start
+	return true
+}
+
+// insert adds a literal field to the table, and to the output if that has room.
+// The last valueLen of the bytes are its value, the ones before it its name
+// unless that has an index.
+func (d *Decoder) insert(out *output, l *literalField, bytes []byte, valueLen int) {
+	// Strings of their own: a part of the block's one string would keep all of
+	// it for as long as the entry lives.
+	name := l.name
+	if !l.named {
+		name = string(bytes[:len(bytes)-valueLen])
+	}
+	value := string(bytes[len(bytes)-valueLen:])
+	d.table.insert(name, value)
+	d.generation++
+	if out.admit(len(name) + len(value)) {
+		out.fields = append(out.fields, Field{Name: name, Value: value})
+	}
 }
 
 func (d *Decoder) fail(text string, pos int) *Error {
@@ -137,16 +270,16 @@ func (d *Decoder) readUpdates(block []byte) (pos int, text string) {
 
 // field returns the field with an index of the whole address space
 // (RFC 7541 §2.3.3), which must not be 0.
-func (d *Decoder) field(index int) (name, value string, ok bool) {
+func (d *Decoder) field(index uint32) (name, value string, ok bool) {
 	if index <= staticCount {
 		f := &staticTable[index]
 		return f.Name, f.Value, true
 	}
 	index -= staticCount + 1
-	if index >= d.table.count {
+	if index >= uint32(d.table.count) {
 		return "", "", false
 	}
-	e := d.table.at(index)
+	e := d.table.at(int(index))
 	return e.name, e.value, true
 }
 

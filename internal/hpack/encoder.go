@@ -192,16 +192,6 @@ func (e *Encoder) appendLiteral(dst []byte, first byte, prefix uint, named uint3
 	return appendString(dst, f.Value)
 }
 
-// appendString appends a string, coded if that is shorter (RFC 7541 §5.2).
-func appendString(dst []byte, s string) []byte {
-	if n := huffmanLength(s); n < len(s) {
-		dst = appendInteger(dst, 0x80, 7, uint32(n))
-		return appendHuffman(dst, s)
-	}
-	dst = appendInteger(dst, 0, 7, uint32(len(s)))
-	return append(dst, s...)
-}
-
 // tableIndex finds entries of an encoder's table by hash. Each place has the
 // number of the newest entry that belongs there, and each entry that of the one
 // before it; a number that the table no longer holds ends the chain, so nothing

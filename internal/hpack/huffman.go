@@ -1,9 +1,6 @@
 package hpack
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 const (
 	// eos is the symbol that ends nothing: only its first bits may occur, as
@@ -232,12 +229,10 @@ func huffmanDecodedLength(src []byte) (length int, ok bool) {
 	}
 }
 
-// appendHuffmanDecoded appends the length bytes, or at most so many, that a
-// coded string holds. ok is false if it is not valid.
-func appendHuffmanDecoded(dst, src []byte, length int) (_ []byte, ok bool) {
-	start := len(dst)
-	dst = slices.Grow(dst, length)
+// huffmanDecode writes what a coded string holds to dst, which has room for it,
+// and returns how many bytes that is. ok is false if the string is not valid.
+func huffmanDecode(dst, src []byte) (n int, ok bool) {
 	r := huffmanReader{src: src}
-	n, _, ok := r.read(dst[start : start+length])
-	return dst[:start+n], ok
+	n, _, ok = r.read(dst)
+	return n, ok
 }
