@@ -170,7 +170,7 @@ func (d *Decoder) store(out *output, l *literalField) (ok bool) {
 		nameLen = l.nameString.bound()
 	}
 	size := nameLen + valueLen + FieldOverhead
-	if out.over || size > out.lim.Bytes || l.insert && size > int(d.table.max) {
+	if !out.hasRoom(size) || l.insert && size > int(d.table.max) {
 		// The bounds do not say whether there is room: measure, without storing.
 		if valueLen, ok = l.value.length(); !ok {
 			return false

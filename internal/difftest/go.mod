@@ -1,0 +1,10 @@
+module github.com/yodelrpc/yodel/internal/difftest
+
+go 1.26.0
+
+require (
+	github.com/yodelrpc/yodel v0.0.0
+	golang.org/x/net v0.62.0
+)
+
+replace github.com/yodelrpc/yodel => ../..
