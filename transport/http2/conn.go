@@ -1,0 +1,257 @@
+package http2
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/yodelrpc/yodel/internal/frame"
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/internal/hpack"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// lingerTime is how long a connection that failed may take to get its last
+// frames out, and how long a server reads on so that they are not lost to a
+// TCP reset.
+const lingerTime = time.Second
+
+// Conn is one HTTP/2 connection, of either role. It implements
+// [transport.Conn].
+type Conn struct {
+	role     h2.Role
+	nc       net.Conn
+	raw      *rawSocket // nil if nc is not a plain socket
+	cfg      Config
+	info     transport.ConnInfo
+	registry *transport.Registry
+	logger   *slog.Logger
+
+	events  transport.ConnEvents // client
+	handler transport.Handler    // server
+	workers *workers             // server
+
+	ready   chan struct{} // closed when the peer's first SETTINGS are in
+	failing chan struct{} // closed when err is set
+	done    chan struct{} // closed when reader and flusher have ended
+
+	reader reader // the reader's own; see reader.go
+
+	mu sync.Mutex // guards all below
+
+	err      *transport.Error // why the connection ended; nil while it lives
+	draining *transport.Error // why it takes no new streams
+	finished bool             // done is closed, or about to be
+	readerUp bool
+
+	streams map[uint32]*stream
+	free    []*stream // cores to use again
+	ids     h2.StreamIDs
+	goAway  h2.GoAway
+
+	// Client: streams in use against the peer's limit, and who waits for one.
+	active   int
+	openings []chan struct{}
+	// Server: handlers that run, and streams that wait for one.
+	running int
+	waiting []*Stream
+
+	peer       h2.Settings
+	acks       h2.SettingsAcks
+	ackTimer   *time.Timer // until the peer acknowledges SETTINGS
+	drainTimer *time.Timer // until the final GOAWAY
+	enc        *hpack.Encoder
+	sent       sentBlocks
+	sendWindow h2.SendWindow
+	blocked    []*stream // wait for sendWindow, first come first served
+	recvWindow h2.RecvWindow
+	unread     int // buffered bytes that nobody waits for
+	streamSize int // current receive window of new streams
+	estimator  h2.Estimator
+	budget     h2.Budget
+
+	out          pending // frames to be written
+	flushing     bool
+	turn         bool   // the reader is in a turn, and will see to flushing after it
+	taken        uint64 // bytes taken out of out in all, and
+	written      uint64 // written of them
+	flushWaiters []flushWaiter
+	replies      h2.Replies
+	outReplies   replyCount // the peer-provoked part of out
+	drainNews    bool       // the owner is to hear that the connection drains
+	lastSet      time.Time  // the write deadline's last move; the flusher's
+}
+
+var _ transport.Conn = (*Conn)(nil)
+
+func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg Config) *Conn {
+	protocol := "h2c"
+	if auth != nil && auth.SecurityProtocol() != "insecure" {
+		protocol = "h2"
+	}
+	c := &Conn{
+		role: role,
+		nc:   nc,
+		raw:  newRawSocket(nc),
+		cfg:  cfg,
+		info: transport.ConnInfo{
+			Protocol: protocol,
+			Local:    nc.LocalAddr(),
+			Remote:   nc.RemoteAddr(),
+			Auth:     auth,
+		},
+		ready:      make(chan struct{}),
+		failing:    make(chan struct{}),
+		done:       make(chan struct{}),
+		streams:    make(map[uint32]*stream),
+		ids:        h2.NewStreamIDs(role, 0),
+		peer:       h2.DefaultSettings(),
+		enc:        hpack.NewEncoder(),
+		sendWindow: h2.NewSendWindow(h2.InitialWindow),
+		recvWindow: h2.NewRecvWindow(h2.InitialWindow),
+		streamSize: cfg.StreamWindow,
+		estimator:  h2.NewEstimator(cfg.StreamWindow, 0),
+		acks:       h2.NewSettingsAcks(cfg.Limits.SettingsTime),
+		replies:    h2.NewReplies(cfg.Limits),
+		budget:     h2.NewBudget(cfg.Limits, time.Now()),
+	}
+	c.reader.init(cfg)
+	return c
+}
+
+// Info implements [transport.Conn].
+func (c *Conn) Info() *transport.ConnInfo { return &c.info }
+
+// Done implements [transport.Conn].
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Close implements [transport.Conn].
+func (c *Conn) Close(cause error) {
+	c.fail(frame.CodeNo, &transport.Error{
+		Scope:     transport.ScopeConn,
+		Initiator: transport.User,
+		Reason:    transport.ReasonLost,
+		Err:       cause,
+	})
+}
+
+// fail ends the connection: code tells the peer why, err everybody here. Only
+// the first call counts.
+func (c *Conn) fail(code frame.Code, err *transport.Error) {
+	c.mu.Lock()
+	c.failLocked(code, err)
+	c.flush() // unlocks
+}
+
+// failLocked is fail without the flush that must follow.
+func (c *Conn) failLocked(code frame.Code, err *transport.Error) {
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	wasDraining := c.draining != nil
+	if !wasDraining {
+		c.draining = err
+	}
+	lost := err.Reason == transport.ReasonLost && err.Initiator != transport.User
+	if !lost {
+		text := err.Text
+		if len(text) > 128 {
+			text = text[:128]
+		}
+		c.out.bytes = frame.AppendGoAway(c.room(64+len(text)), c.goAway.Finish(c.ids.HighestRemote()), code, []byte(text))
+	}
+	close(c.failing)
+	for _, t := range []*time.Timer{c.ackTimer, c.drainTimer} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	for _, st := range c.streams {
+		c.endEarlyLocked(st, c.streamError(err, st))
+	}
+	c.waiting = nil
+	c.tellSoonLocked()
+	c.wakeOpeningsLocked()
+	c.wakeFlushWaitersLocked()
+	deadline := time.Now().Add(lingerTime)
+	if lost {
+		c.out.reset()
+		_ = c.nc.Close()
+	} else {
+		_ = c.nc.SetDeadline(deadline)
+	}
+	if c.role == h2.Client && c.events != nil && !c.finished {
+		go c.tellClosed(wasDraining)
+	}
+	c.finishLocked()
+}
+
+// tellClosed runs apart from the locks and from the reader, and ends when the
+// owner has taken note.
+func (c *Conn) tellClosed(wasDraining bool) {
+	if !wasDraining {
+		c.events.ConnDraining(c, c.err)
+	}
+	c.events.ConnClosed(c, c.err)
+}
+
+// tellLocked lets w hear of its stream's end: at the end of the reader's turn, or when
+// tellSoonLocked is called.
+func (c *Conn) tellLocked(w transport.Watcher, err error) {
+	c.reader.told = append(c.reader.told, told{w, err})
+}
+
+// tellSoonLocked lets watchers hear outside of the locks. The goroutine ends
+// when they have.
+func (c *Conn) tellSoonLocked() {
+	if c.turn || len(c.reader.told) == 0 {
+		return
+	}
+	list := c.reader.told
+	c.reader.told = nil
+	go func() {
+		for _, t := range list {
+			t.w.StreamFailed(t.err)
+		}
+	}()
+}
+
+// streamError is what a stream sees of a connection's end. The peer cannot have
+// acted on a stream that it never saw.
+func (c *Conn) streamError(err *transport.Error, st *stream) error {
+	e := *err
+	e.Sent = true
+	e.Unprocessed = c.role == h2.Client && c.goAway.Unprocessed(st.id)
+	return &e
+}
+
+// finishLocked closes done once the connection has failed, the reader has gone
+// and nothing is being written.
+func (c *Conn) finishLocked() {
+	if c.err == nil || c.readerUp || c.flushing || c.finished {
+		return
+	}
+	c.finished = true
+	_ = c.nc.Close()
+	c.registry.Remove(c.info.ID)
+	c.out.reset()
+	close(c.done)
+}
+
+// lostError is the end of a connection by the network's doing.
+func lostError(err error) *transport.Error {
+	e := &transport.Error{
+		Scope:     transport.ScopeConn,
+		Initiator: transport.Local,
+		Reason:    transport.ReasonLost,
+		Err:       err,
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		e.Reason = transport.ReasonTimeout
+	}
+	return e
+}

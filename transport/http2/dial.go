@@ -1,0 +1,78 @@
+package http2
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// Dial implements [transport.Dialer].
+func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transport.ConnEvents, parent transport.ID) (transport.Conn, error) {
+	cfg := d.Config.withDefaults(h2.Client)
+	dial := d.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	raw, err := dial(ctx, e.Network, e.Address)
+	if err != nil {
+		return nil, &transport.DialError{Phase: transport.PhaseConnect, Address: e.Address, Err: err}
+	}
+	setStallTimeout(raw, cfg.StallTimeout)
+	nc, auth, err := secure(ctx, cfg, raw, func(ctx context.Context) (net.Conn, transport.AuthInfo, error) {
+		if d.Handshaker == nil {
+			return raw, nil, nil
+		}
+		return d.Handshaker.ClientHandshake(ctx, raw, e.ServerName)
+	})
+	if err != nil {
+		return nil, &transport.DialError{Phase: transport.PhaseSecurity, Address: e.Address, Err: err}
+	}
+	c := newConn(h2.Client, nc, auth, cfg)
+	c.logger, c.registry = d.Logger, d.Registry
+	c.info.ID = d.Registry.Add(parent, "connection", e.Address)
+	c.start()
+	go c.readLoop()
+	if err := c.awaitReady(ctx); err != nil {
+		c.Close(err)
+		return nil, &transport.DialError{Phase: transport.PhaseSettings, Address: e.Address, Err: err}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil, &transport.DialError{Phase: transport.PhaseSettings, Address: e.Address, Err: c.err}
+	}
+	c.events = events
+	return c, nil
+}
+
+// secure runs a security handshake within its time, and closes raw if it fails.
+func secure(ctx context.Context, cfg Config, raw net.Conn, handshake func(context.Context) (net.Conn, transport.AuthInfo, error)) (net.Conn, transport.AuthInfo, error) {
+	if cfg.Limits.HandshakeTime > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, cfg.Limits.HandshakeTime,
+			errors.New("the handshake was not complete within "+cfg.Limits.HandshakeTime.String()))
+		defer cancel()
+	}
+	nc, auth, err := handshake(ctx)
+	if err != nil {
+		_ = raw.Close()
+		return nil, nil, err
+	}
+	return nc, auth, nil
+}
+
+// awaitReady waits for the peer's first SETTINGS: before them a server may turn
+// out to be something else altogether (gRPC's connection backoff asks for it).
+func (c *Conn) awaitReady(ctx context.Context) error {
+	select {
+	case <-c.ready:
+		return nil
+	case <-c.failing:
+		return c.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,249 @@
+package http2
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// Listener accepts HTTP/2 connections. It implements [transport.Listener].
+type Listener struct {
+	lis     net.Listener
+	cfg     ListenerConfig
+	limits  Config
+	id      transport.ID
+	workers workers
+	group   sync.WaitGroup // one goroutine a connection
+
+	mu       sync.Mutex
+	open     map[net.Conn]*Conn // nil while the handshake lasts
+	draining bool
+	closed   error
+	stop     context.CancelFunc
+}
+
+var _ transport.Listener = (*Listener)(nil)
+
+// NewListener serves what lis accepts, once Serve is called. The Listener owns
+// lis.
+func NewListener(lis net.Listener, cfg ListenerConfig) *Listener {
+	return &Listener{
+		lis:    lis,
+		cfg:    cfg,
+		limits: cfg.Config.withDefaults(h2.Server),
+		id:     cfg.Registry.Add(cfg.Parent, "listener", lis.Addr().String()),
+		open:   make(map[net.Conn]*Conn),
+	}
+}
+
+// Addr implements [transport.Listener].
+func (l *Listener) Addr() net.Addr { return l.lis.Addr() }
+
+// Serve implements [transport.Listener].
+func (l *Listener) Serve(h transport.Handler) error {
+	ctx, stop := context.WithCancel(context.Background())
+	l.mu.Lock()
+	l.stop = stop
+	l.mu.Unlock()
+	err := l.acceptAll(ctx, h)
+	l.group.Wait()
+	stop()
+	l.workers.close()
+	l.cfg.Registry.Remove(l.id)
+	return err
+}
+
+// acceptAll accepts until the listener is closed. Running out of descriptors
+// and the like passes: it waits a little and goes on.
+func (l *Listener) acceptAll(ctx context.Context, h transport.Handler) error {
+	const least, most = 5 * time.Millisecond, time.Second
+	delay := least
+	for {
+		raw, err := l.lis.Accept()
+		if err == nil {
+			delay = least
+			l.group.Go(func() { l.serve(ctx, raw, h) })
+			continue
+		}
+		l.mu.Lock()
+		ended := l.draining || l.closed != nil
+		l.mu.Unlock()
+		if ended {
+			return nil
+		}
+		if temporary, ok := errors.AsType[interface {
+			error
+			Temporary() bool
+		}](err); !ok || !temporary.Temporary() {
+			l.Drain()
+			return err
+		}
+		l.log("accepting a connection failed, will try again", err, "delay", delay)
+		t := time.NewTimer(delay)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+		t.Stop()
+		delay = min(2*delay, most)
+	}
+}
+
+// serve is a connection's goroutine. It ends with the connection.
+func (l *Listener) serve(ctx context.Context, raw net.Conn, h transport.Handler) {
+	if !l.admit(raw) {
+		_ = raw.Close()
+		return
+	}
+	defer l.remove(raw)
+	c, err := accept(ctx, raw, l.cfg, l.limits, l.id)
+	if err != nil {
+		l.log("a connection failed in its handshake", err, "remote", raw.RemoteAddr())
+		return
+	}
+	c.handler, c.workers = h, &l.workers
+	l.mu.Lock()
+	l.open[raw] = c
+	draining, closed := l.draining, l.closed
+	l.mu.Unlock()
+	c.start()
+	switch {
+	case closed != nil:
+		c.Close(closed)
+	case draining:
+		c.Drain()
+	}
+	c.readLoop()
+	<-c.done
+	l.logEnd(c)
+}
+
+// accept runs a connection's security handshake.
+func accept(ctx context.Context, raw net.Conn, cfg ListenerConfig, limits Config, parent transport.ID) (*Conn, error) {
+	setStallTimeout(raw, limits.StallTimeout)
+	nc, auth, err := secure(ctx, limits, raw, func(ctx context.Context) (net.Conn, transport.AuthInfo, error) {
+		if cfg.Handshaker == nil {
+			return raw, nil, nil
+		}
+		return cfg.Handshaker.ServerHandshake(ctx, raw)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(h2.Server, nc, auth, limits)
+	c.logger, c.registry = cfg.Logger, cfg.Registry
+	c.info.ID = cfg.Registry.Add(parent, "connection", raw.RemoteAddr().String())
+	return c, nil
+}
+
+// ServeConn serves one connection that was accepted elsewhere, until it ends.
+// When ctx is done, the connection drains. The error says why the connection
+// ended, nil if both sides were through.
+func ServeConn(ctx context.Context, raw net.Conn, cfg ListenerConfig, h transport.Handler) error {
+	c, err := accept(ctx, raw, cfg, cfg.Config.withDefaults(h2.Server), cfg.Parent)
+	if err != nil {
+		return err
+	}
+	var w workers
+	defer w.close()
+	c.handler, c.workers = h, &w
+	c.start()
+	stop := context.AfterFunc(ctx, c.Drain)
+	defer stop()
+	c.readLoop()
+	<-c.done
+	if unexpected(c.err) {
+		return c.err
+	}
+	return nil
+}
+
+func (l *Listener) admit(raw net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.draining || l.closed != nil {
+		return false
+	}
+	l.open[raw] = nil
+	return true
+}
+
+func (l *Listener) remove(raw net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, raw)
+}
+
+// Drain implements [transport.Listener].
+func (l *Listener) Drain() {
+	l.end(nil)
+	for _, c := range l.conns() {
+		c.Drain()
+	}
+}
+
+// Close implements [transport.Listener].
+func (l *Listener) Close(cause error) {
+	l.end(cause)
+	for _, c := range l.conns() {
+		c.Close(cause)
+	}
+}
+
+// end stops accepting. Connections that are still in their handshake have
+// nothing to lose and are closed.
+func (l *Listener) end(cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.draining = true
+	if l.closed == nil {
+		l.closed = cause
+	}
+	if l.stop != nil {
+		l.stop()
+	}
+	_ = l.lis.Close()
+}
+
+func (l *Listener) conns() []*Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*Conn, 0, len(l.open))
+	for _, c := range l.open {
+		if c != nil {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func (l *Listener) logEnd(c *Conn) {
+	if unexpected(c.err) {
+		l.log("a connection ended", c.err, "remote", c.info.Remote)
+	}
+}
+
+// unexpected tells whether a connection ended in another way than clients
+// usually leave.
+func unexpected(err *transport.Error) bool {
+	return err != nil && err.Initiator != transport.User && !clientLeft(err.Err)
+}
+
+func (l *Listener) log(what string, err error, args ...any) {
+	if l.cfg.Logger != nil {
+		l.cfg.Logger.LogAttrs(context.Background(), slog.LevelWarn, what, append([]slog.Attr{slog.Any("error", err)}, slog.Group("", args...).Value.Group()...)...)
+	}
+}
+
+// clientLeft tells errors of clients that close without a word, as most do.
+func clientLeft(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET)
+}

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package http2
+
+import "net"
+
+// rawSocket is for systems whose sockets can be polled; here there are none.
+type rawSocket struct{}
+
+func newRawSocket(net.Conn) *rawSocket { return nil }
+
+func (*rawSocket) read(*reader) (int, error) { panic("unreachable: newRawSocket returned nil") }
+
+func (*rawSocket) tryWrite([]byte) (int, error) { panic("unreachable: newRawSocket returned nil") }

@@ -1,0 +1,110 @@
+//go:build unix
+
+package http2
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+)
+
+// rawSocket reads and writes a plain socket's descriptor, in order to sleep
+// without a buffer, and to write without sleeping.
+type rawSocket struct {
+	conn syscall.RawConn
+	// The callbacks are made once; their arguments and results pass through
+	// the fields below.
+	onRead, onWrite func(fd uintptr) bool
+	reader          *reader
+	n               int
+	err             error
+	out             []byte
+	outN            int
+	outErr          error
+}
+
+// newRawSocket returns nil if nc is not a plain socket.
+func newRawSocket(nc net.Conn) *rawSocket {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+	default:
+		return nil
+	}
+	conn, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil
+	}
+	s := &rawSocket{conn: conn}
+	s.onRead, s.onWrite = s.readReady, s.writeReady
+	return s
+}
+
+// read reads behind r's unparsed bytes. The buffer is borrowed only while the
+// socket is readable.
+func (s *rawSocket) read(r *reader) (int, error) {
+	s.reader = r
+	err := s.conn.Read(s.onRead)
+	if err == nil {
+		err = s.err
+	}
+	if err == nil && s.n == 0 {
+		err = io.EOF
+	}
+	if err != nil {
+		return 0, err
+	}
+	return s.n, nil
+}
+
+func (s *rawSocket) readReady(fd uintptr) bool {
+	s.reader.borrow(readSize)
+	s.n, s.err = ignoringEINTR(syscall.Read, fd, s.reader.buf[s.reader.end:])
+	if errors.Is(s.err, syscall.EAGAIN) {
+		s.n = 0
+		s.reader.release()
+		return false
+	}
+	if s.err != nil {
+		s.n = 0
+		s.err = os.NewSyscallError("read", s.err)
+		return true
+	}
+	s.reader.end += s.n
+	return true
+}
+
+// tryWrite writes as much as the socket takes at once. Only a flusher may call
+// it.
+func (s *rawSocket) tryWrite(b []byte) (int, error) {
+	s.out = b
+	err := s.conn.Write(s.onWrite)
+	s.out = nil
+	if err == nil {
+		err = s.outErr
+	}
+	return s.outN, err
+}
+
+func (s *rawSocket) writeReady(fd uintptr) bool {
+	s.outN, s.outErr = ignoringEINTR(syscall.Write, fd, s.out)
+	if s.outErr != nil {
+		s.outN = 0
+		if errors.Is(s.outErr, syscall.EAGAIN) {
+			s.outErr = nil
+		} else {
+			s.outErr = os.NewSyscallError("write", s.outErr)
+		}
+	}
+	return true
+}
+
+func ignoringEINTR(call func(int, []byte) (int, error), fd uintptr, b []byte) (int, error) {
+	for {
+		n, err := call(int(fd), b)
+		if err != syscall.EINTR { //nolint:errorlint // a raw errno
+			return n, err
+		}
+	}
+}

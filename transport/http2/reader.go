@@ -1,0 +1,415 @@
+package http2
+
+import (
+	"bytes"
+	"runtime"
+	"time"
+
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/frame"
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/internal/hpack"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// preface is what a client says first (RFC 9113 §3.4).
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+const (
+	// maxFrameSize is what this side accepts, the protocol's initial value.
+	maxFrameSize = 16384
+	// readSize is how much is read at once. The buffer is lent only while
+	// there is something to read.
+	readSize = 64 << 10
+	// sleepSize is the buffer held while sleeping in a connection that cannot
+	// tell when it becomes readable (TLS, pipes).
+	sleepSize = 4 << 10
+)
+
+// reader is the state of the reader's role. Only its holder touches it, but for
+// the fields that Conn.mu guards.
+type reader struct {
+	buf        []byte // lent, len is its whole size; nil while asleep
+	start, end int    // buf[start:end] is unparsed
+	stash      []byte // an incomplete frame, kept while asleep
+	full       bool   // the last read filled its buffer
+
+	prefaceLeft string // still to be read
+	first       bool   // the next frame must be SETTINGS
+	data        partialData
+	block       h2.HeaderBlock
+	head        frame.Headers // what started the block
+	open        bool          // the block is incomplete
+	dec         *hpack.Decoder
+	limits      hpack.Limits
+	seen        seenBlocks
+	fields      []hpack.Field
+
+	frames      uint64 // frames completed outside of header blocks
+	deadlineFor uint64 // the value of frames that the read deadline is for
+	hasDeadline bool
+	opened      int           // streams in this turn
+	pause       time.Duration // before the next turn
+
+	// Effects of the turn, guarded by Conn.mu.
+	wakes  []chan struct{}
+	told   []told
+	starts []*Stream
+	// The lists of the turn before, to be used again.
+	spareWakes  []chan struct{}
+	spareTold   []told
+	spareStarts []*Stream
+}
+
+// partialData is a DATA frame of which more is to come.
+type partialData struct {
+	id   uint32
+	left int
+	end  bool
+}
+
+// told is a watcher that is to hear of its stream's end.
+type told struct {
+	w   transport.Watcher
+	err error
+}
+
+func (r *reader) init(cfg Config) {
+	r.first = true
+	r.block = h2.NewHeaderBlock(cfg.Limits)
+	r.dec = hpack.NewDecoder(hpack.DefaultTableSize)
+	r.limits = hpack.Limits{Bytes: cfg.Limits.HeaderBytes, Fields: cfg.Limits.HeaderFields}
+}
+
+// readLoop is the reader's goroutine. It belongs to the connection and ends
+// with it.
+func (c *Conn) readLoop() {
+	for {
+		c.armDeadline()
+		n, err := c.fill()
+		if n > 0 {
+			c.parse()
+		}
+		if c.failed() {
+			c.linger()
+			break
+		}
+		if err != nil {
+			c.fail(frame.CodeNo, c.readError(err))
+			break
+		}
+		c.awaitReplies()
+		if pause := c.reader.pause; pause > 0 {
+			c.reader.pause = 0
+			c.sleep(pause)
+		}
+	}
+	c.reader.drop()
+	c.mu.Lock()
+	c.readerUp = false
+	c.finishLocked()
+	c.mu.Unlock()
+}
+
+// readError says what the peer left undone if a deadline ended the read.
+func (c *Conn) readError(err error) *transport.Error {
+	e := lostError(err)
+	if e.Reason == transport.ReasonTimeout {
+		if c.reader.first {
+			e.Text = "the peer's SETTINGS did not arrive within " + c.cfg.Limits.HandshakeTime.String()
+		} else {
+			e.Text = "a frame or header section did not arrive whole within " + c.cfg.Limits.HeaderBlockTime.String()
+		}
+	}
+	return e
+}
+
+func (c *Conn) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil
+}
+
+// linger reads and drops what still comes: nothing is parsed after a
+// connection error, but closing a socket with unread bytes sends a TCP reset,
+// which would destroy the GOAWAY on its way.
+func (c *Conn) linger() {
+	if c.role == h2.Client {
+		return
+	}
+	var drop [512]byte
+	for {
+		if _, err := c.nc.Read(drop[:]); err != nil {
+			return
+		}
+	}
+}
+
+// sleep pauses reading. The end of the connection interrupts it.
+func (c *Conn) sleep(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.failing:
+	}
+}
+
+// armDeadline bounds the time that an incomplete header section may take, from
+// its first byte.
+func (c *Conn) armDeadline() {
+	r := &c.reader
+	if r.first {
+		return // the handshake's own deadline holds
+	}
+	incomplete := r.start < r.end || len(r.stash) > 0 || r.open
+	if incomplete == r.hasDeadline && r.frames == r.deadlineFor {
+		return
+	}
+	r.deadlineFor = r.frames
+	if !incomplete && !r.hasDeadline {
+		return
+	}
+	r.hasDeadline = incomplete && c.cfg.Limits.HeaderBlockTime > 0
+	var at time.Time
+	if r.hasDeadline {
+		at = time.Now().Add(c.cfg.Limits.HeaderBlockTime)
+	}
+	c.setReadDeadline(at)
+}
+
+// setReadDeadline leaves the deadline of a connection that failed alone.
+func (c *Conn) setReadDeadline(at time.Time) {
+	c.mu.Lock()
+	if c.err == nil {
+		_ = c.nc.SetReadDeadline(at)
+	}
+	c.mu.Unlock()
+}
+
+// fill reads some bytes behind those that are unparsed.
+func (c *Conn) fill() (int, error) {
+	if c.raw != nil {
+		return c.raw.read(&c.reader)
+	}
+	r := &c.reader
+	size := sleepSize
+	if r.full {
+		size = readSize
+	}
+	r.borrow(size)
+	n, err := c.nc.Read(r.buf[r.end:])
+	r.end += n
+	r.full = r.end == len(r.buf)
+	return n, err
+}
+
+// borrow makes room to read: at least size bytes in all, and more than what is
+// unparsed.
+func (r *reader) borrow(size int) {
+	if r.buf != nil && (r.end < len(r.buf) || r.start > 0) {
+		if r.start > 0 {
+			r.end = copy(r.buf, r.buf[r.start:r.end])
+			r.start = 0
+		}
+		if len(r.buf) >= size {
+			return
+		}
+	}
+	old, from := r.buf, r.buf[r.start:r.end]
+	if r.buf == nil {
+		old, from = r.stash, r.stash
+		r.stash = nil
+	}
+	b := buffer.Get(max(size, 2*len(from)))
+	b = b[:cap(b)]
+	r.end = copy(b, from)
+	r.start = 0
+	r.buf = b
+	if old != nil {
+		buffer.Put(old)
+	}
+}
+
+// release gives the buffer back before a sleep. An incomplete frame moves to a
+// buffer of its own size.
+func (r *reader) release() {
+	if r.buf == nil {
+		return
+	}
+	if left := r.end - r.start; left > 0 {
+		r.stash = append(buffer.Get(left), r.buf[r.start:r.end]...)
+	}
+	buffer.Put(r.buf)
+	r.buf, r.start, r.end = nil, 0, 0
+}
+
+// drop gives everything back at the end.
+func (r *reader) drop() {
+	r.start, r.end = 0, 0
+	r.release()
+	if r.stash != nil {
+		buffer.Put(r.stash)
+		r.stash = nil
+	}
+}
+
+// parse takes turns until no complete frame is left.
+func (c *Conn) parse() {
+	for {
+		more := c.takeTurn()
+		if !more {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// takeTurn parses the complete frames in the buffer, and then lets their
+// effects happen. It reports whether there are more frames: a turn ends early
+// when it has started many streams.
+func (c *Conn) takeTurn() (more bool) {
+	c.mu.Lock()
+	c.turn = true
+	c.mu.Unlock()
+	r := &c.reader
+	r.opened = 0
+	err := c.readPreface()
+	for err == nil {
+		if r.opened >= c.cfg.Limits.StreamsPerTurn {
+			more = true
+			break
+		}
+		var ok bool
+		if ok, err = c.nextFrame(); !ok {
+			break
+		}
+	}
+	if err != nil {
+		c.protocolError(err)
+		r.start = r.end
+		more = false
+	}
+	if r.start == r.end && c.raw == nil {
+		r.start, r.end = 0, 0
+	}
+	c.endTurn()
+	return more
+}
+
+// protocolError ends the connection for a rule that the peer broke.
+func (c *Conn) protocolError(err error) {
+	te, fe := fromFrame(err)
+	c.mu.Lock()
+	c.failLocked(fe.Code, te)
+	c.mu.Unlock()
+}
+
+// endTurn lets the effects of a turn happen.
+func (c *Conn) endTurn() {
+	r := &c.reader
+	c.mu.Lock()
+	c.turn = false
+	wakes, watchers, starts := r.wakes, r.told, r.starts
+	r.wakes, r.told, r.starts = r.spareWakes, r.spareTold, r.spareStarts
+	draining := c.drainNews
+	c.drainNews = false
+	for _, ch := range wakes {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+	c.flushFromReader() // unlocks
+	for _, t := range watchers {
+		t.w.StreamFailed(t.err)
+	}
+	for _, s := range starts {
+		c.workers.start(s)
+	}
+	if draining && c.events != nil {
+		c.events.ConnDraining(c, c.draining)
+	}
+	r.recycle(wakes, watchers, starts)
+}
+
+// recycle keeps the lists for the next turn.
+func (r *reader) recycle(wakes []chan struct{}, watchers []told, starts []*Stream) {
+	clear(wakes)
+	clear(watchers)
+	clear(starts)
+	r.spareWakes, r.spareTold, r.spareStarts = wakes[:0], watchers[:0], starts[:0]
+}
+
+// readPreface checks the bytes that come before a client's first frame.
+func (c *Conn) readPreface() error {
+	r := &c.reader
+	n := min(len(r.prefaceLeft), r.end-r.start)
+	if n == 0 {
+		return nil
+	}
+	if !bytes.Equal(r.buf[r.start:r.start+n], []byte(r.prefaceLeft[:n])) {
+		return &frame.Error{Code: frame.CodeProtocol, Text: "the peer does not speak HTTP/2: no connection preface"}
+	}
+	r.start += n
+	r.prefaceLeft = r.prefaceLeft[n:]
+	return nil
+}
+
+// nextFrame handles one frame, or as much of a DATA frame as there is.
+func (c *Conn) nextFrame() (ok bool, err error) {
+	r := &c.reader
+	if len(r.prefaceLeft) > 0 {
+		return false, nil
+	}
+	have := r.buf[r.start:r.end]
+	if r.data.left > 0 {
+		n := min(r.data.left, len(have))
+		if n == 0 {
+			return false, nil
+		}
+		r.start += n
+		r.data.left -= n
+		return true, c.judge(c.receiveData(r.data.id, have[:n], n, r.data.end && r.data.left == 0))
+	}
+	if len(have) < frame.HeadLen {
+		return false, nil
+	}
+	h := frame.ParseHead(have)
+	if err := c.checkHead(h); err != nil {
+		return false, err
+	}
+	have = have[frame.HeadLen:]
+	if len(have) < h.Length {
+		if h.Type != frame.TypeData || h.Has(frame.FlagPadded) || len(have) == 0 {
+			return false, nil
+		}
+		if h.StreamID == 0 {
+			return false, &frame.Error{Code: frame.CodeProtocol, Text: "DATA on stream 0"}
+		}
+		r.start += frame.HeadLen
+		r.frames++
+		r.data = partialData{id: h.StreamID, left: h.Length, end: h.Has(frame.FlagEndStream)}
+		return true, nil
+	}
+	r.start += frame.HeadLen + h.Length
+	err = c.judge(c.receive(h, have[:h.Length]))
+	if !r.open {
+		r.frames++
+	}
+	return true, err
+}
+
+// checkHead refuses a frame before its payload is read: one that is too large
+// (RFC 9113 §4.2), one that interrupts a header section (§6.10), or anything
+// but SETTINGS at the start (§3.4).
+func (c *Conn) checkHead(h frame.Head) error {
+	r := &c.reader
+	if r.first && (h.Type != frame.TypeSettings || h.Has(frame.FlagAck)) {
+		return &frame.Error{Code: frame.CodeProtocol, Text: "the first frame is " + h.Type.String() + " instead of SETTINGS"}
+	}
+	if err := r.block.Check(h); err != nil {
+		return err
+	}
+	return frame.CheckSize(h, maxFrameSize)
+}

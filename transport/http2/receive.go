@@ -1,0 +1,269 @@
+package http2
+
+import (
+	"time"
+
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/frame"
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// judge keeps a rule that was broken on one stream from ending the connection:
+// it resets the stream, and returns every other error.
+func (c *Conn) judge(err error) error {
+	if err == nil {
+		return nil
+	}
+	if te, fe := fromFrame(err); fe.StreamID != 0 {
+		return c.streamFault(fe, te)
+	}
+	return err
+}
+
+// receive handles one complete frame. An error without a stream id ends the
+// connection.
+func (c *Conn) receive(h frame.Head, payload []byte) error {
+	switch h.Type {
+	case frame.TypeData:
+		d, err := frame.ParseData(h, payload)
+		if err != nil {
+			return err
+		}
+		return c.receiveData(h.StreamID, d.Data, d.Flow, d.EndStream)
+	case frame.TypeHeaders:
+		return c.receiveHeaders(h, payload)
+	case frame.TypeContinuation:
+		return c.receiveContinuation(h, payload)
+	case frame.TypeRSTStream:
+		return c.receiveReset(h, payload)
+	case frame.TypeSettings:
+		return c.receiveSettings(h, payload)
+	case frame.TypePing:
+		return c.receivePing(h, payload)
+	case frame.TypeGoAway:
+		return c.receiveGoAway(h, payload)
+	case frame.TypeWindowUpdate:
+		return c.receiveWindowUpdate(h, payload)
+	case frame.TypePriority:
+		// RFC 9113 §5.3.2: deprecated, checked for its form and ignored.
+		if _, err := frame.ParsePriority(h, payload); err != nil {
+			return err
+		}
+		return c.charge(h2.ActPriority)
+	case frame.TypePushPromise:
+		// RFC 9113 §8.4: push is off, in both directions.
+		return &frame.Error{Code: frame.CodeProtocol, Text: "PUSH_PROMISE although push is disabled"}
+	default:
+		// RFC 9113 §5.5: unknown frames are ignored.
+		return c.charge(h2.ActUnknownFrame)
+	}
+}
+
+// streamFault resets a stream for a rule that the peer broke. Resets that a
+// peer provokes cost it as much as those that it sends (CVE-2025-8671).
+func (c *Conn) streamFault(fe *frame.Error, te *transport.Error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if st := c.streams[fe.StreamID]; st != nil {
+		te.Sent = true
+		c.resetStreamLocked(st, fe.Code)
+		c.endEarlyLocked(st, te)
+	} else {
+		c.appendReset(fe.StreamID, fe.Code)
+	}
+	c.repliedLocked(frameRoom)
+	return c.chargeLocked(h2.ActProvokedReset)
+}
+
+// charge takes the cost of a wasteful act from the connection's budget.
+func (c *Conn) charge(act h2.Act) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.chargeLocked(act)
+}
+
+func (c *Conn) chargeLocked(act h2.Act) error {
+	verdict := c.budget.Charge(act, time.Now())
+	if verdict.Calm {
+		return &frame.Error{Code: frame.CodeEnhanceYourCalm, Text: "the peer does too much to no use: " + act.String()}
+	}
+	c.reader.pause = max(c.reader.pause, verdict.Pace)
+	return nil
+}
+
+func (c *Conn) receiveData(id uint32, data []byte, flow int, end bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(data) == 0 && !end {
+		if err := c.chargeLocked(h2.ActEmptyData); err != nil {
+			return err
+		}
+	}
+	// The connection's window pays for every byte, whatever becomes of it, and
+	// gets it back (RFC 9113 §6.9).
+	if err := c.recvWindow.Receive(0, flow); err != nil {
+		return err
+	}
+	st := c.streams[id]
+	if st == nil {
+		c.creditLocked()
+		if err := c.ids.Missing(frame.TypeData, id); err != nil {
+			return err
+		}
+		return c.chargeLocked(h2.ActLateFrame)
+	}
+	if err := c.acceptDataLocked(st, data, flow, end); err != nil {
+		c.creditLocked()
+		return err
+	}
+	return nil
+}
+
+// acceptDataLocked adds data to what the stream has buffered.
+func (c *Conn) acceptDataLocked(st *stream, data []byte, flow int, end bool) error {
+	state, err := st.state.RecvData(st.id, end)
+	if err != nil {
+		return err
+	}
+	if !st.gotHeader {
+		return &frame.Error{Code: frame.CodeProtocol, StreamID: st.id, Text: "DATA before the header section"}
+	}
+	if err := st.window.Receive(st.id, flow); err != nil {
+		return err
+	}
+	st.received += int64(len(data))
+	if st.contentLength >= 0 && (st.received > st.contentLength || (end && st.received < st.contentLength)) {
+		return &frame.Error{Code: frame.CodeProtocol, StreamID: st.id, Text: "DATA does not add up to content-length (RFC 9113 §8.1.1)"}
+	}
+	st.state = state
+	if padding := flow - len(data); padding > 0 {
+		c.updateLocked(st, st.window.Release(padding))
+	}
+	if len(data) > 0 {
+		c.bufferLocked(st, data)
+	}
+	// Bytes that somebody waits for are as good as read. The others count
+	// against MaxUnread until they are read.
+	if !st.sleeping {
+		st.unread += len(data)
+		c.unread += len(data)
+	}
+	c.creditLocked()
+	c.sampleLocked(st, flow)
+	if end {
+		c.endedLocked(st)
+		return nil
+	}
+	if st.sleeping && st.demand != nil {
+		buffered := st.buf[st.off:]
+		if len(buffered) >= st.need {
+			if need := st.demand(buffered); len(buffered) < need {
+				c.demandLocked(st, need)
+				return nil
+			}
+			c.wakeLater(st)
+			return nil
+		}
+		c.demandLocked(st, st.need)
+	}
+	return nil
+}
+
+// bufferLocked copies data behind the stream's unread bytes. The memory grows
+// with what was received, not with what a length prefix announces.
+func (c *Conn) bufferLocked(st *stream, data []byte) {
+	if cap(st.buf)-len(st.buf) < len(data) {
+		unread := st.buf[st.off:]
+		size := len(unread) + len(data)
+		if st.need > size {
+			size = min(st.need, max(readSize, 2*size))
+		}
+		grown := append(buffer.Get(size), unread...)
+		switch {
+		case st.buf == nil:
+		case st.lent && st.old == nil:
+			st.old = st.buf
+		case !st.lent:
+			buffer.Put(st.buf)
+		}
+		st.buf, st.off = grown, 0
+	}
+	st.buf = append(st.buf, data...)
+}
+
+// endedLocked notes that the peer has sent everything.
+func (c *Conn) endedLocked(st *stream) {
+	st.ended = true
+	if st.state == h2.Closed {
+		c.forgetLocked(st)
+	}
+	c.wakeLater(st)
+	if c.role == h2.Client {
+		st.wakeSenderLocked()
+	}
+}
+
+// wakeLater wakes the stream's receiver at the end of the turn.
+func (c *Conn) wakeLater(st *stream) {
+	if st.sleeping {
+		st.sleeping = false
+		c.reader.wakes = append(c.reader.wakes, st.wake)
+	}
+}
+
+func (c *Conn) receiveReset(h frame.Head, payload []byte) error {
+	f, err := frame.ParseRSTStream(h, payload)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	st := c.streams[h.StreamID]
+	if st == nil {
+		defer c.mu.Unlock()
+		if err := c.ids.Missing(frame.TypeRSTStream, h.StreamID); err != nil {
+			return err
+		}
+		return c.chargeLocked(h2.ActLateFrame)
+	}
+	early := c.role == h2.Server && !st.sentHeader
+	reason := reasonOf(f.Code)
+	c.endEarlyLocked(st, &transport.Error{
+		Initiator:   transport.Peer,
+		Reason:      reason,
+		Unprocessed: reason == transport.ReasonRefused,
+		Sent:        true,
+		Text:        "RST_STREAM " + f.Code.String(),
+	})
+	c.mu.Unlock()
+	if early {
+		// CVE-2023-44487: work that is asked for and taken back at once.
+		return c.charge(h2.ActReset)
+	}
+	return nil
+}
+
+func (c *Conn) receiveWindowUpdate(h frame.Head, payload []byte) error {
+	f, err := frame.ParseWindowUpdate(h, payload)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h.StreamID == 0 {
+		if err := c.sendWindow.Add(0, f.Increment); err != nil {
+			return err
+		}
+		c.unblockLocked()
+		return nil
+	}
+	st := c.streams[h.StreamID]
+	if st == nil {
+		return c.ids.Missing(frame.TypeWindowUpdate, h.StreamID)
+	}
+	if err := st.sendWindow.Add(st.id, f.Increment); err != nil {
+		return err
+	}
+	st.wakeSenderLocked()
+	return nil
+}

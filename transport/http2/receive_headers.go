@@ -1,0 +1,359 @@
+package http2
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/yodelrpc/yodel/internal/frame"
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/internal/hpack"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+func (c *Conn) receiveHeaders(h frame.Head, payload []byte) error {
+	f, err := frame.ParseHeaders(h, payload)
+	if err != nil {
+		return err
+	}
+	r := &c.reader
+	r.head = f
+	block, complete, err := r.block.Start(h.StreamID, f, time.Now())
+	if err != nil || !complete {
+		r.open = err == nil
+		return err
+	}
+	return c.headerSection(h.StreamID, block, f.EndStream)
+}
+
+func (c *Conn) receiveContinuation(h frame.Head, payload []byte) error {
+	f, err := frame.ParseContinuation(h, payload)
+	if err != nil {
+		return err
+	}
+	r := &c.reader
+	block, complete, err := r.block.Continue(f)
+	if err != nil || !complete {
+		return err
+	}
+	r.open = false
+	defer r.block.Drop()
+	return c.headerSection(h.StreamID, block, r.head.EndStream)
+}
+
+// headerSection handles a whole header section. It is decoded whatever becomes
+// of it, or the compression state would be lost (RFC 9113 §4.3).
+func (c *Conn) headerSection(id uint32, block []byte, end bool) error {
+	if len(block) == 0 {
+		if err := c.charge(h2.ActEmptyHeaders); err != nil {
+			return err
+		}
+	}
+	if c.role == h2.Server {
+		return c.requestSection(id, block, end)
+	}
+	return c.responseSection(id, block, end)
+}
+
+func (c *Conn) requestSection(id uint32, block []byte, end bool) error {
+	c.mu.Lock()
+	st := c.streams[id]
+	c.mu.Unlock()
+	if st != nil {
+		return c.trailerSection(id, st, block, end)
+	}
+	c.mu.Lock()
+	opened, err := c.ids.OpenRemote(id)
+	c.mu.Unlock()
+	if err != nil {
+		return c.lateSection(id, block, err)
+	}
+	if !opened {
+		return c.lateSection(id, block, nil)
+	}
+	s, err := c.decode(sectionRequest, id, block)
+	if err != nil {
+		return err
+	}
+	return c.accept(id, s, end)
+}
+
+// lateSection decodes a header section of a stream that is gone, for the
+// compression state's sake. verdict is what to make of the section itself.
+func (c *Conn) lateSection(id uint32, block []byte, verdict error) error {
+	if _, err := c.decode(sectionTrailer, id, block); isConnError(err) {
+		return err
+	}
+	if verdict != nil {
+		return verdict
+	}
+	return c.charge(h2.ActLateFrame)
+}
+
+// accept starts a stream that the client opened, or refuses it.
+func (c *Conn) accept(id uint32, s section, end bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.goAway.Ignores(id) {
+		return nil // RFC 9113 §6.8: the client knows, and tries elsewhere
+	}
+	if len(c.streams) >= c.cfg.Limits.ConcurrentStreams {
+		// RFC 9113 §5.1.2: refused streams are safe to try again.
+		c.appendReset(id, frame.CodeRefusedStream)
+		c.repliedLocked(frameRoom)
+		return c.chargeLocked(h2.ActRefusedStream)
+	}
+	st := c.newStreamLocked(id)
+	state, err := st.state.RecvHeaders(id, end)
+	if err != nil {
+		return err
+	}
+	st.state = state
+	st.contentLength = s.contentLength
+	st.gotHeader, st.ended = true, end
+	if end && s.contentLength > 0 {
+		return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "content-length without DATA (RFC 9113 §8.1.1)"}
+	}
+	st.handle.header = s.header
+	c.reader.opened++
+	if c.running >= c.cfg.Limits.RunningHandlers {
+		// A client may open a stream as soon as another is answered, a moment
+		// before that one's handler has returned.
+		c.waiting = append(c.dropDeadLocked(), st.handle)
+		return nil
+	}
+	c.running++
+	c.reader.starts = append(c.reader.starts, st.handle)
+	return nil
+}
+
+// dropDeadLocked takes streams that were reset meanwhile out of the waiting list
+// once they could be many: opening and resetting must not make it grow.
+func (c *Conn) dropDeadLocked() []*Stream {
+	if len(c.waiting) <= c.cfg.Limits.ConcurrentStreams {
+		return c.waiting
+	}
+	alive := c.waiting[:0]
+	for _, s := range c.waiting {
+		if s.st.err == nil {
+			alive = append(alive, s)
+		}
+	}
+	clear(c.waiting[len(alive):])
+	return alive
+}
+
+// handlerDone frees a handler's slot, and gives it to a stream that waits.
+func (c *Conn) handlerDone() (next *Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.waiting) > 0 {
+		s := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		st := s.st
+		if st.err == nil {
+			return s
+		}
+		s.st = nil
+		c.recycleLocked(st)
+	}
+	c.running--
+	return nil
+}
+
+// trailerSection ends the peer's side of a stream.
+func (c *Conn) trailerSection(id uint32, st *stream, block []byte, end bool) error {
+	s, err := c.decode(sectionTrailer, id, block)
+	if err != nil {
+		return err
+	}
+	if !end {
+		return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "header section in mid-stream that does not end the stream (RFC 9113 §8.1)"}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.streams[id] != st {
+		return nil
+	}
+	state, err := st.state.RecvHeaders(id, true)
+	if err != nil {
+		return err
+	}
+	if st.contentLength >= 0 && st.received != st.contentLength {
+		return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "DATA does not add up to content-length (RFC 9113 §8.1.1)"}
+	}
+	st.state = state
+	st.gotTrailer = true
+	st.handle.trailer = s.header
+	c.endedLocked(st)
+	return nil
+}
+
+func (c *Conn) responseSection(id uint32, block []byte, end bool) error {
+	c.mu.Lock()
+	st := c.streams[id]
+	trailer := st != nil && st.gotHeader
+	c.mu.Unlock()
+	if st == nil {
+		c.mu.Lock()
+		verdict := c.ids.Missing(frame.TypeHeaders, id)
+		c.mu.Unlock()
+		return c.lateSection(id, block, verdict)
+	}
+	if trailer {
+		return c.trailerSection(id, st, block, end)
+	}
+	s, err := c.decode(sectionResponse, id, block)
+	if err != nil {
+		return err
+	}
+	if status := s.header.Block.Status; status >= 100 && status < 200 {
+		if end {
+			return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "an interim response ends the stream (RFC 9113 §8.1)"}
+		}
+		return c.charge(h2.ActEmptyHeaders)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.streams[id] != st {
+		return nil
+	}
+	state, err := st.state.RecvHeaders(id, end)
+	if err != nil {
+		return err
+	}
+	st.state = state
+	st.contentLength = s.contentLength
+	st.gotHeader = true
+	st.handle.header = s.header
+	if end {
+		c.endedLocked(st)
+	} else if st.demand == nil {
+		c.wakeLater(st) // waits for the header section
+	}
+	return nil
+}
+
+// sectionKind is what a header section is.
+type sectionKind uint8
+
+const (
+	sectionRequest sectionKind = iota
+	sectionResponse
+	sectionTrailer
+)
+
+// section is a header section decoded and checked.
+type section struct {
+	header        transport.Header
+	contentLength int64
+}
+
+// decode decodes and checks a header section. What is wrong with the section
+// is a stream's error; what is wrong with its compression is the connection's.
+func (c *Conn) decode(kind sectionKind, id uint32, block []byte) (section, error) {
+	r := &c.reader
+	if known, n := r.seen.find(kind, r.dec, block, r.limits); known != nil {
+		return c.decodeMore(known, id, block[n:])
+	}
+	fields, err := r.dec.Decode(r.fields[:0], block, r.limits)
+	r.fields = fields[:0]
+	defer clear(fields)
+	if err != nil {
+		return section{}, decodeError(err, id)
+	}
+	return check(kind, id, fields)
+}
+
+// decodeMore adds fields to a remembered block.
+func (c *Conn) decodeMore(known *seenBlock, id uint32, rest []byte) (section, error) {
+	s := section{header: transport.Header{Block: known.block}, contentLength: known.contentLength}
+	if len(rest) == 0 {
+		return s, nil
+	}
+	r := &c.reader
+	if rest[0]&0xe0 == 0x20 {
+		return s, &frame.Error{Code: frame.CodeCompression, Text: "table size update within a header block (RFC 7541 §4.2)"}
+	}
+	limits := hpack.Limits{Bytes: r.limits.Bytes - known.size, Fields: r.limits.Fields - known.fields}
+	fields, err := r.dec.Decode(r.fields[:0], rest, limits)
+	r.fields = fields[:0]
+	defer clear(fields)
+	if err != nil {
+		return s, decodeError(err, id)
+	}
+	if err := h2.CheckTrailers(fields); err != nil {
+		return s, fieldError(err, id)
+	}
+	for _, f := range fields {
+		switch f.Name {
+		case "host":
+			continue // the remembered block has an authority, which counts (gRFC A41)
+		case "content-length":
+			n, err := strconv.ParseInt(f.Value, 10, 64)
+			if err != nil || n < 0 || s.contentLength >= 0 {
+				return s, &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "content-length is not one number (RFC 9110 §8.6)"}
+			}
+			s.contentLength = n
+		}
+		s.header.More = append(s.header.More, f)
+	}
+	return s, nil
+}
+
+// check turns decoded fields into a section that keeps nothing of their slice.
+func check(kind sectionKind, id uint32, fields []hpack.Field) (section, error) {
+	b := &transport.Block{}
+	s := section{header: transport.Header{Block: b}, contentLength: -1}
+	switch kind {
+	case sectionRequest:
+		r, err := h2.CheckRequest(fields)
+		if err != nil {
+			return section{}, fieldError(err, id)
+		}
+		b.Method, b.Scheme, b.Authority, b.Path = r.Method, r.Scheme, r.Authority, r.Path
+		s.contentLength, fields = r.ContentLength, r.Fields
+	case sectionResponse:
+		r, err := h2.CheckResponse(fields)
+		if err != nil {
+			return section{}, fieldError(err, id)
+		}
+		b.Status = r.Status
+		s.contentLength, fields = r.ContentLength, r.Fields
+	default:
+		if err := h2.CheckTrailers(fields); err != nil {
+			return section{}, fieldError(err, id)
+		}
+	}
+	b.Fields = append([]transport.Field(nil), fields...)
+	return s, nil
+}
+
+// fieldError makes a malformed section the error of its stream (RFC 9113
+// §8.1.1).
+func fieldError(err error, id uint32) error {
+	if fe, ok := errors.AsType[*h2.FieldError](err); ok {
+		return fe.OnStream(id)
+	}
+	return err
+}
+
+// decodeError tells sections that are too large, which cost one stream, from
+// broken compression, which costs the connection (RFC 9113 §4.3).
+func decodeError(err error, id uint32) error {
+	if errors.Is(err, hpack.ErrTooLarge) {
+		return &frame.Error{
+			Code: frame.CodeEnhanceYourCalm, StreamID: id,
+			Text: "the peer's header section is larger than this side accepts (MaxHeaderBytes, MaxHeaderFields)",
+		}
+	}
+	return &frame.Error{Code: frame.CodeCompression, Text: err.Error()}
+}
+
+func isConnError(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, fe := fromFrame(err)
+	return fe.StreamID == 0
+}

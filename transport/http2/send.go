@@ -1,0 +1,374 @@
+package http2
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/yodelrpc/yodel/internal/frame"
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// quantum is how much of one message goes out before other streams get a turn.
+const quantum = 64 << 10
+
+// Open implements [transport.Conn].
+func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Stream, error) {
+	if c.role == h2.Server {
+		return nil, errors.New("http2: a server cannot open streams")
+	}
+	c.mu.Lock()
+	if err := c.admitLocked(ctx); err != nil {
+		c.mu.Unlock()
+		return nil, err
+	}
+	if err := c.checkHeaderLocked(out.Header); err != nil {
+		c.mu.Unlock()
+		return nil, err
+	}
+	id, ok := c.ids.Next()
+	if !ok {
+		c.mu.Unlock()
+		return nil, &transport.Error{Scope: transport.ScopeConn, Reason: transport.ReasonRefused, Unprocessed: true, Text: "stream ids ran out"}
+	}
+	st := c.newStreamLocked(id)
+	c.active++
+	s := st.handle
+	if c.ids.Exhausted() {
+		c.startDrainLocked(&transport.Error{Scope: transport.ScopeConn, Reason: transport.ReasonNone, Text: "stream ids run out"})
+		c.drainNewsLocked()
+	}
+	if err := c.sendLocked(ctx, s, out); err != nil && !errors.Is(err, transport.ErrEnded) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// admitLocked waits until the peer allows one more stream (RFC 9113 §5.1.2).
+// First come, first served.
+func (c *Conn) admitLocked(ctx context.Context) error {
+	for first := true; ; first = false {
+		if c.draining != nil {
+			e := *c.draining
+			e.Unprocessed, e.Sent = true, false
+			return &e
+		}
+		if c.active < int(c.peer.MaxConcurrentStreams) && (!first || len(c.openings) == 0) {
+			return nil
+		}
+		wake := make(chan struct{}, 1)
+		if first {
+			c.openings = append(c.openings, wake)
+		} else {
+			c.openings = append([]chan struct{}{wake}, c.openings...)
+		}
+		c.mu.Unlock()
+		select {
+		case <-wake:
+			c.mu.Lock()
+		case <-ctx.Done():
+			c.mu.Lock()
+			c.leaveOpeningsLocked(wake)
+			return &transport.Error{
+				Initiator:   transport.User,
+				Reason:      transport.ReasonCanceled,
+				Unprocessed: true,
+				Text:        "while waiting for the peer to allow one more stream on the connection",
+				Err:         context.Cause(ctx),
+			}
+		}
+	}
+}
+
+// leaveOpeningsLocked takes one that gave up out of the queue, and passes on a
+// turn that it was given meanwhile.
+func (c *Conn) leaveOpeningsLocked(wake chan struct{}) {
+	for i, ch := range c.openings {
+		if ch == wake {
+			c.openings = append(c.openings[:i], c.openings[i+1:]...)
+			return
+		}
+	}
+	c.wakeOpeningsLocked()
+}
+
+// wakeOpeningsLocked lets those go on for whom there is a stream; all of them
+// when there will be none any more.
+func (c *Conn) wakeOpeningsLocked() {
+	n := int(c.peer.MaxConcurrentStreams) - c.active
+	if c.draining != nil {
+		n = len(c.openings)
+	}
+	for ; n > 0 && len(c.openings) > 0; n-- {
+		c.openings[0] <- struct{}{}
+		c.openings = c.openings[1:]
+	}
+}
+
+// Send implements [transport.Stream].
+func (s *Stream) Send(ctx context.Context, out *transport.Outgoing) error {
+	s.c.mu.Lock()
+	return s.c.sendLocked(ctx, s, out)
+}
+
+// sendLocked sends out, and releases the lock.
+func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoing) error {
+	st := s.st
+	if err := c.canSendLocked(st); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	ended := out.Trailer == nil && out.End && len(out.Data) == 0
+	if out.Header != nil {
+		if err := c.sendHeaderLocked(st, out.Header, ended); err != nil {
+			c.flush()
+			return err
+		}
+	} else if ended {
+		if err := c.sendEndLocked(st); err != nil {
+			c.flush()
+			return err
+		}
+	}
+	refs := false
+	if len(out.Data) > 0 {
+		var err error
+		if refs, err = c.sendDataLocked(ctx, s, out); err != nil {
+			out.DataKept = refs && c.written < c.queuedLocked()
+			c.flush()
+			return err
+		}
+	}
+	if out.Trailer != nil {
+		if err := c.sendHeaderLocked(st, out.Trailer, true); err != nil {
+			c.flush()
+			return err
+		}
+	}
+	if st.state == h2.Closed {
+		c.forgetLocked(st)
+	}
+	switch {
+	case refs:
+		return c.waitForWriteLocked(ctx, s, out)
+	case c.out.size() > c.cfg.MaxQueued:
+		return c.waitForRoomLocked(ctx)
+	}
+	c.flush()
+	return nil
+}
+
+// canSendLocked says why nothing can be sent; nil if it can.
+func (c *Conn) canSendLocked(st *stream) error {
+	switch {
+	case st == nil:
+		return errClosed
+	case st.err != nil:
+		return st.err
+	case st.ended && c.role == h2.Client:
+		return transport.ErrEnded
+	}
+	return nil
+}
+
+// sendHeaderLocked sends a header section, or a trailer section.
+func (c *Conn) sendHeaderLocked(st *stream, h *transport.Header, end bool) error {
+	state, err := st.state.SendHeaders(st.id, end)
+	if err != nil {
+		return misuse(err)
+	}
+	if err := c.checkHeaderLocked(h); err != nil {
+		return err
+	}
+	c.appendHeaderLocked(st.id, h, end)
+	st.state = state
+	st.sentHeader = true
+	return nil
+}
+
+// sendEndLocked ends the sending side with an empty DATA frame.
+func (c *Conn) sendEndLocked(st *stream) error {
+	state, err := st.state.SendData(st.id, true)
+	if err != nil {
+		return misuse(err)
+	}
+	c.out.bytes = frame.AppendDataHead(c.room(frameRoom), st.id, 0, true)
+	st.state = state
+	return nil
+}
+
+// misuse is an operation out of order: this program's fault, not the peer's.
+func misuse(err error) error {
+	return &transport.Error{Initiator: transport.User, Reason: transport.ReasonInternal, Err: err}
+}
+
+// sendDataLocked sends out.Data as flow control allows. It returns with the
+// lock held, whatever happens, and reports whether the connection refers to the
+// caller's bytes.
+func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, out *transport.Outgoing) (refs bool, err error) {
+	data := out.Data
+	st := s.st
+	for {
+		n := min(len(data), st.sendWindow.Available(), c.sendWindow.Available(), quantum)
+		if n <= 0 {
+			if err := c.waitForWindowLocked(ctx, s); err != nil {
+				return refs, err
+			}
+			continue
+		}
+		end := n == len(data) && out.End && out.Trailer == nil
+		state, err := st.state.SendData(st.id, end)
+		if err != nil {
+			return refs, misuse(err)
+		}
+		st.state = state
+		st.sendWindow.Take(n)
+		c.sendWindow.Take(n)
+		refs = c.appendDataLocked(st.id, data[:n], end) || refs
+		c.unblockLocked() // another may have been waiting for less
+		if data = data[n:]; len(data) == 0 {
+			return refs, nil
+		}
+		if err := c.yieldLocked(ctx, s); err != nil {
+			return refs, err
+		}
+	}
+}
+
+// appendDataLocked appends DATA frames. It reports whether they refer to data
+// instead of holding a copy.
+func (c *Conn) appendDataLocked(id uint32, data []byte, end bool) (refs bool) {
+	most := int(c.peer.MaxFrameSize)
+	refs = len(data) >= refSize
+	for len(data) > 0 {
+		n := min(len(data), most)
+		last := end && n == len(data)
+		if refs {
+			c.out.bytes = frame.AppendDataHead(c.room(frameRoom), id, n, last)
+			c.out.refs = append(c.out.refs, ref{at: len(c.out.bytes), data: data[:n]})
+			c.out.large += n
+		} else {
+			c.out.bytes = append(frame.AppendDataHead(c.room(frameRoom+n), id, n, last), data[:n]...)
+		}
+		data = data[n:]
+	}
+	return refs
+}
+
+// waitForWindowLocked waits until there may be credit to send on st.
+func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
+	st := s.st
+	st.sendWaiting = true
+	if st.sendWindow.Available() > 0 && !st.blocked {
+		st.blocked = true
+		c.blocked = append(c.blocked, st)
+	}
+	wake := st.sendWake
+	c.flush()
+	var err error
+	select {
+	case <-wake:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	c.mu.Lock()
+	if st.blocked {
+		st.blocked = false
+		c.blocked = slices.DeleteFunc(c.blocked, func(other *stream) bool { return other == st })
+	}
+	if err == nil {
+		return c.canSendLocked(s.st)
+	}
+	if st := s.st; st != nil {
+		st.sendWaiting = false
+		if st.err == nil {
+			c.resetLocked(st, transport.ReasonCanceled, err)
+		}
+	}
+	return err
+}
+
+// unblockLocked wakes the first stream that waits for the connection's window.
+// It passes the rest on when it has taken what it needs.
+func (c *Conn) unblockLocked() {
+	for len(c.blocked) > 0 && c.sendWindow.Available() > 0 {
+		st := c.blocked[0]
+		c.blocked[0] = nil
+		c.blocked = c.blocked[1:]
+		st.blocked = false
+		if st.sendWaiting {
+			st.wakeSenderLocked()
+			return
+		}
+	}
+}
+
+// yieldLocked lets what is queued go out, so that one large message does not
+// hold up the others.
+func (c *Conn) yieldLocked(ctx context.Context, s *Stream) error {
+	if c.out.size() <= c.cfg.MaxQueued/2 {
+		return nil
+	}
+	err := c.waitForRoomLocked(ctx)
+	c.mu.Lock()
+	if err != nil {
+		if st := s.st; st != nil && st.err == nil {
+			c.resetLocked(st, transport.ReasonCanceled, err)
+		}
+		return err
+	}
+	return c.canSendLocked(s.st)
+}
+
+// waitForRoomLocked waits until half of MaxQueued is written, and releases the
+// lock.
+func (c *Conn) waitForRoomLocked(ctx context.Context) error {
+	target := c.queuedLocked() - uint64(c.cfg.MaxQueued/2)
+	return c.waitForLocked(ctx, target)
+}
+
+// waitForWriteLocked waits until everything queued is written, because some of
+// it is the caller's memory, and releases the lock. If ctx ends first, the
+// caller is told that its bytes are still in use.
+func (c *Conn) waitForWriteLocked(ctx context.Context, s *Stream, out *transport.Outgoing) error {
+	target := c.queuedLocked()
+	err := c.waitForLocked(ctx, target)
+	c.mu.Lock()
+	out.DataKept = c.written < target
+	st := s.st
+	switch {
+	case st == nil:
+	case err != nil && st.err == nil:
+		c.resetLocked(st, transport.ReasonCanceled, err)
+	case st.err != nil && c.err != nil:
+		err = st.err
+	}
+	c.flush()
+	return err
+}
+
+// waitForLocked sees to it that pending bytes are written, waits until target
+// bytes are, and releases the lock.
+func (c *Conn) waitForLocked(ctx context.Context, target uint64) error {
+	c.flush()
+	c.mu.Lock()
+	if c.written >= target {
+		c.mu.Unlock()
+		return nil
+	}
+	if c.err != nil {
+		err := c.err
+		c.mu.Unlock()
+		return err
+	}
+	wake := make(chan struct{})
+	c.flushWaiters = append(c.flushWaiters, flushWaiter{target: target, wake: wake})
+	c.mu.Unlock()
+	select {
+	case <-wake:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

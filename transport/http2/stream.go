@@ -1,0 +1,428 @@
+package http2
+
+import (
+	"context"
+	"errors"
+
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/frame"
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// Stream is one stream as its user holds it. It implements [transport.Stream].
+//
+// A Stream is made anew for each call, while the state behind it is used again
+// by later streams: after Close, a Stream reaches nothing.
+type Stream struct {
+	c       *Conn
+	st      *stream // nil after Close; guarded by c.mu
+	header  transport.Header
+	trailer transport.Header
+}
+
+var _ transport.Stream = (*Stream)(nil)
+
+var errClosed = errors.New("the stream is closed")
+
+// stream is a stream's state, guarded by Conn.mu.
+type stream struct {
+	id     uint32
+	state  h2.State
+	handle *Stream
+	// err is why the stream ended early.
+	err   error
+	reset bool // this side sent RST_STREAM
+
+	// Receiving.
+	gotHeader, gotTrailer, ended bool
+	contentLength                int64 // -1 if not announced
+	received                     int64 // payload bytes
+	buf                          []byte
+	off                          int    // buf[off:] is unread
+	lent                         bool   // the reader of buf[off:] is at work on it
+	old                          []byte // the lent bytes' memory, if buf has moved on
+	window                       h2.RecvWindow
+	unread                       int // bytes counted in Conn.unread
+	demand                       transport.Demand
+	need                         int
+	sleeping                     bool // Await or Header wait for wake
+	wake                         chan struct{}
+
+	// Sending.
+	sentHeader  bool
+	sendWindow  h2.SendWindow
+	sendWaiting bool // Send waits for sendWake
+	sendWake    chan struct{}
+	blocked     bool // listed in Conn.blocked
+
+	watcher transport.Watcher
+}
+
+// newStreamLocked takes a core from the free list.
+func (c *Conn) newStreamLocked(id uint32) *stream {
+	var st *stream
+	if n := len(c.free); n > 0 {
+		st = c.free[n-1]
+		c.free = c.free[:n-1]
+	} else {
+		st = &stream{wake: make(chan struct{}, 1), sendWake: make(chan struct{}, 1)}
+	}
+	st.id = id
+	st.contentLength = -1
+	st.sendWindow = h2.NewSendWindow(c.peer.InitialWindowSize)
+	st.window = h2.NewRecvWindow(c.cfg.StreamWindow)
+	st.handle = &Stream{c: c, st: st}
+	c.streams[id] = st
+	return st
+}
+
+// maxFree bounds the cores that a connection keeps for its next streams.
+const maxFree = 128
+
+// recycleLocked takes back the core of a stream that its user has closed.
+func (c *Conn) recycleLocked(st *stream) {
+	c.dropBufferedLocked(st)
+	if len(c.free) >= maxFree {
+		return
+	}
+	wake, sendWake := st.wake, st.sendWake
+	select {
+	case <-wake:
+	default:
+	}
+	select {
+	case <-sendWake:
+	default:
+	}
+	*st = stream{wake: wake, sendWake: sendWake}
+	c.free = append(c.free, st)
+}
+
+// Conn implements [transport.Stream].
+func (s *Stream) Conn() transport.Conn { return s.c }
+
+// Watch implements [transport.Stream].
+func (s *Stream) Watch(w transport.Watcher) {
+	s.c.mu.Lock()
+	st := s.st
+	if st == nil || st.err == nil {
+		if st != nil {
+			st.watcher = w
+		}
+		s.c.mu.Unlock()
+		return
+	}
+	err := st.err
+	s.c.mu.Unlock()
+	w.StreamFailed(err)
+}
+
+// Header implements [transport.Stream].
+func (s *Stream) Header(ctx context.Context) (*transport.Header, error) {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		st := s.st
+		switch {
+		case st == nil:
+			return nil, errClosed
+		case st.gotHeader:
+			return &s.header, nil
+		case st.err != nil:
+			return nil, st.err
+		}
+		if err := c.sleepLocked(ctx, st); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Trailer implements [transport.Stream].
+func (s *Stream) Trailer() *transport.Header {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.st == nil || !s.st.gotTrailer {
+		return nil
+	}
+	return &s.trailer
+}
+
+// Await implements [transport.Stream].
+func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bool, error) {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		st := s.st
+		if st == nil {
+			return nil, false, errClosed
+		}
+		if st.err != nil {
+			return nil, false, st.err
+		}
+		buffered := st.buf[st.off:]
+		need := 0
+		if !st.ended {
+			need = demand(buffered)
+		}
+		if len(buffered) >= need {
+			if st.need > 0 {
+				st.demand, st.need = nil, 0
+				st.window.Demand(0)
+			}
+			st.lent = len(buffered) > 0
+			return buffered, st.ended, nil
+		}
+		st.demand = demand
+		c.demandLocked(st, need)
+		if err := c.sleepLocked(ctx, st); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// sleepLocked waits until something happens to the stream's receiving side. A
+// ctx that ends resets the stream.
+func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
+	st.sleeping = true
+	wake := st.wake
+	c.flush()
+	done := ctx.Done()
+	if done == nil {
+		<-wake
+		c.mu.Lock()
+		return nil
+	}
+	select {
+	case <-wake:
+		c.mu.Lock()
+		return nil
+	case <-done:
+	}
+	c.mu.Lock()
+	st.sleeping = false
+	err := context.Cause(ctx)
+	if st.err == nil {
+		c.resetLocked(st, transport.ReasonCanceled, err)
+	}
+	return err
+}
+
+// wakeLocked wakes whoever waits to receive.
+func (st *stream) wakeLocked() {
+	if st.sleeping {
+		st.sleeping = false
+		select {
+		case st.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wakeSenderLocked wakes whoever waits to send.
+func (st *stream) wakeSenderLocked() {
+	if st.sendWaiting {
+		st.sendWaiting = false
+		select {
+		case st.sendWake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// demandLocked notes that somebody waits for need bytes, and lets the peer send
+// them even if they are more than the window (the message is going to be
+// buffered whole anyway).
+func (c *Conn) demandLocked(st *stream, need int) {
+	st.need = need
+	if st.unread > 0 {
+		c.readLocked(st.unread)
+		st.unread = 0
+	}
+	if st.state.CanReceive() {
+		c.updateLocked(st, st.window.Demand(need-(len(st.buf)-st.off)))
+	}
+}
+
+// readLocked takes n bytes out of the count of the unread.
+func (c *Conn) readLocked(n int) {
+	c.unread -= n
+	c.creditLocked()
+}
+
+// creditLocked gives what was received back to the connection's window, as long
+// as not too much of it lies unread: one slow stream does not hold up the
+// others, and many slow streams do not fill the memory.
+func (c *Conn) creditLocked() {
+	held := c.recvWindow.Held()
+	if held == 0 || c.unread >= c.cfg.MaxUnread {
+		return
+	}
+	if inc := c.recvWindow.Release(held); inc > 0 && c.err == nil {
+		c.out.bytes = frame.AppendWindowUpdate(c.room(frameRoom), 0, inc)
+	}
+}
+
+// Discard implements [transport.Stream].
+func (s *Stream) Discard(n int) {
+	c := s.c
+	c.mu.Lock()
+	st := s.st
+	if st == nil {
+		c.mu.Unlock()
+		return
+	}
+	n = min(n, len(st.buf)-st.off)
+	st.off += n
+	st.lent = false
+	if st.old != nil {
+		buffer.Put(st.old)
+		st.old = nil
+	}
+	if st.off == len(st.buf) {
+		buffer.Put(st.buf)
+		st.buf, st.off = nil, 0
+	}
+	if u := min(n, st.unread); u > 0 {
+		st.unread -= u
+		c.readLocked(u)
+	}
+	if st.state.CanReceive() && c.err == nil {
+		c.updateLocked(st, st.window.Release(n))
+	}
+	c.budget.Delivered()
+	c.flush()
+}
+
+// updateLocked tells the peer of credit on a stream, if there is any.
+func (c *Conn) updateLocked(st *stream, increment uint32) {
+	if increment > 0 && c.err == nil {
+		c.out.bytes = frame.AppendWindowUpdate(c.room(frameRoom), st.id, increment)
+	}
+}
+
+// dropBufferedLocked throws away what the stream has buffered.
+func (c *Conn) dropBufferedLocked(st *stream) {
+	if st.old != nil {
+		buffer.Put(st.old)
+		st.old = nil
+	}
+	if st.buf != nil && !st.lent {
+		buffer.Put(st.buf)
+	}
+	st.buf, st.off = nil, 0
+	if st.unread > 0 {
+		u := st.unread
+		st.unread = 0
+		c.readLocked(u)
+	}
+}
+
+// Reset implements [transport.Stream].
+func (s *Stream) Reset(reason transport.Reason) {
+	c := s.c
+	c.mu.Lock()
+	if st := s.st; st != nil && st.err == nil {
+		c.resetLocked(st, reason, nil)
+	}
+	c.flush()
+}
+
+// resetLocked ends a stream from this side. cause may be nil.
+func (c *Conn) resetLocked(st *stream, reason transport.Reason, cause error) {
+	if st.state != h2.Closed {
+		c.resetStreamLocked(st, codeOf(reason))
+	}
+	c.endEarlyLocked(st, &transport.Error{
+		Initiator: transport.User,
+		Reason:    reason,
+		Sent:      true,
+		Err:       cause,
+	})
+	c.tellSoonLocked()
+}
+
+// resetStreamLocked sends RST_STREAM for a stream in the books.
+func (c *Conn) resetStreamLocked(st *stream, code frame.Code) {
+	st.reset = true
+	c.appendReset(st.id, code)
+}
+
+// appendReset sends RST_STREAM and remembers that frames on the way to this
+// stream are no fault of the peer.
+func (c *Conn) appendReset(id uint32, code frame.Code) {
+	if c.err == nil {
+		c.ids.Closed(id, true)
+		c.out.bytes = frame.AppendRSTStream(c.room(frameRoom), id, code)
+	}
+}
+
+// endEarlyLocked ends a stream with an error, whoever caused it. What was
+// received before is lost, unless the peer had finished normally: then its
+// answer stands, and only sending is over.
+func (c *Conn) endEarlyLocked(st *stream, err error) {
+	if st.err == nil && !(st.ended && c.role == h2.Client) {
+		st.err = err
+	}
+	if st.watcher != nil && c.role == h2.Server {
+		c.tellLocked(st.watcher, err)
+		st.watcher = nil
+	}
+	st.state = h2.Closed
+	c.forgetLocked(st)
+	st.wakeLocked()
+	st.wakeSenderLocked()
+}
+
+// forgetLocked takes a closed stream out of the connection's books.
+func (c *Conn) forgetLocked(st *stream) {
+	if c.streams[st.id] != st {
+		return
+	}
+	delete(c.streams, st.id)
+	if !st.reset {
+		c.ids.Closed(st.id, false)
+	}
+	if c.role == h2.Client {
+		c.active--
+		c.wakeOpeningsLocked()
+	}
+	if len(c.streams) == 0 && c.draining != nil {
+		c.drainedLocked()
+	}
+}
+
+// Close implements [transport.Stream].
+func (s *Stream) Close() {
+	c := s.c
+	c.mu.Lock()
+	st := s.st
+	if st == nil {
+		c.mu.Unlock()
+		return
+	}
+	s.st = nil
+	st.watcher = nil
+	if st.state != h2.Closed && c.err == nil {
+		reason := transport.ReasonCanceled
+		if (c.role == h2.Server && !st.state.CanSend()) || (c.role == h2.Client && st.ended) {
+			// RFC 9113 §8.1: the answer is complete; the rest of the request
+			// is not wanted.
+			reason = transport.ReasonNone
+		}
+		c.resetStreamLocked(st, codeOf(reason))
+		st.state = h2.Closed
+		c.forgetLocked(st)
+	}
+	if st.sleeping || st.sendWaiting {
+		// Somebody is inside another method, and finds out when it wakes.
+		st.wakeLocked()
+		st.wakeSenderLocked()
+		c.dropBufferedLocked(st)
+	} else {
+		c.recycleLocked(st)
+	}
+	c.flush()
+}
