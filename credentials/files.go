@@ -26,7 +26,7 @@ var _ transport.Handshaker = (*FileCredentials)(nil)
 // loadedFiles is what one look at the files found. It does not change.
 type loadedFiles struct {
 	infos          []os.FileInfo
-	client, server tlsHandshaker
+	client, server *tlsHandshaker
 }
 
 // Files returns TLS credentials from PEM files: a certificate (with its chain)
@@ -156,7 +156,7 @@ func (f *FileCredentials) load() (*loadedFiles, error) {
 	}
 	return &loadedFiles{
 		infos:  infos,
-		client: tlsHandshaker{config: secured(client), allowNoALPN: f.allowNoALPN},
-		server: tlsHandshaker{config: secured(server), allowNoALPN: f.allowNoALPN},
+		client: newTLS(client, f.allowNoALPN),
+		server: newTLS(server, f.allowNoALPN),
 	}, nil
 }

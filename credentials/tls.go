@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/yodelrpc/yodel/transport"
 )
@@ -41,15 +42,25 @@ func (TLSInfo) SecurityProtocol() string { return "tls" }
 // A ServerName in config overrides the name that a client asks for and
 // verifies.
 func TLS(config *tls.Config, options ...TLSOption) transport.Handshaker {
+	return newTLS(config, allowsNoALPN(options))
+}
+
+func newTLS(config *tls.Config, allowNoALPN bool) *tlsHandshaker {
+	if config == nil {
+		config = &tls.Config{}
+	}
 	return &tlsHandshaker{
 		config:      secured(config),
-		allowNoALPN: allowsNoALPN(options),
+		allowNoALPN: allowNoALPN,
+		canServe:    len(config.Certificates) > 0 || config.GetCertificate != nil || config.GetConfigForClient != nil,
 	}
 }
 
 type tlsHandshaker struct {
 	config      *tls.Config
 	allowNoALPN bool
+	// canServe tells that there is a certificate.
+	canServe bool
 }
 
 var (
@@ -58,30 +69,33 @@ var (
 )
 
 func allowsNoALPN(options []TLSOption) bool {
-	for _, o := range options {
-		if o == AllowNoALPN {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(options, AllowNoALPN)
 }
 
 // secured returns a copy of config with the rules of TLS.
 func secured(config *tls.Config) *tls.Config {
-	if config == nil {
-		config = &tls.Config{}
-	}
 	config = config.Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	config.NextProtos = []string{protocolH2}
-	if choose := config.GetConfigForClient; choose != nil {
-		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			chosen, err := choose(hello)
-			if chosen == nil || err != nil {
-				return chosen, err
-			}
-			return secured(chosen), nil
+
+	// crypto/tls takes a client that offers HTTP/1.1 and not h2 for one that
+	// offers nothing. It refuses, as RFC 7301 §3.2 demands, when it has no
+	// HTTP protocol itself.
+	refusing := config.Clone()
+	refusing.NextProtos = []string{"HTTP/2 only"}
+	choose := config.GetConfigForClient
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if len(hello.SupportedProtos) > 0 && !slices.Contains(hello.SupportedProtos, protocolH2) {
+			return refusing, nil
 		}
+		if choose == nil {
+			return nil, nil //nolint:nilnil // it means the config itself
+		}
+		chosen, err := choose(hello)
+		if chosen == nil || err != nil {
+			return chosen, err
+		}
+		return secured(chosen), nil
 	}
 	return config
 }
@@ -101,12 +115,11 @@ func (h *tlsHandshaker) ClientHandshake(ctx context.Context, raw net.Conn, serve
 
 // ServerHandshake implements [transport.Handshaker]. It closes raw if it fails.
 func (h *tlsHandshaker) ServerHandshake(ctx context.Context, raw net.Conn) (net.Conn, transport.AuthInfo, error) {
-	c := h.config
-	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
+	if !h.canServe {
 		_ = raw.Close()
 		return nil, nil, errors.New("TLS on a server needs a certificate: set Certificates or GetCertificate in the tls.Config, or use credentials.Files")
 	}
-	return h.shake(ctx, tls.Server(raw, c), raw, serverSide)
+	return h.shake(ctx, tls.Server(raw, h.config), raw, serverSide)
 }
 
 type side uint8
