@@ -70,8 +70,8 @@ func (w *RecvWindow) Release(n int) (increment uint32) {
 // Demand says that readers wait for n bytes more than have arrived: that much
 // credit there will be, even beyond the window, or a message larger than the
 // window could never arrive. It stays in force: tell the new number after each
-// DATA frame, and 0 when nobody waits. On the connection, n is the sum over its
-// streams.
+// DATA frame, and 0, which never returns an increment, when nobody waits. On
+// the connection, n is the sum over its streams.
 func (w *RecvWindow) Demand(n int) (increment uint32) {
 	w.demand = min(max(int64(n), 0), MaxRecvWindow)
 	return w.settle()

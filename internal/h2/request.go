@@ -34,6 +34,18 @@ func CheckRequest(fields []metadata.Field) (Request, error) {
 	return r, nil
 }
 
+// CheckMore checks the rest of a request's or response's section whose start was
+// checked before and had that content-length, or -1. It returns the section's
+// content-length and the rest without host, which the authority of the start
+// replaces (gRFC A41); it moves later fields up. The error is a *FieldError.
+func CheckMore(contentLength int64, rest []metadata.Field) (int64, []metadata.Field, error) {
+	r := Request{Authority: "known", ContentLength: contentLength, Fields: rest}
+	if err := r.readRegular(); err != nil {
+		return contentLength, nil, err
+	}
+	return r.ContentLength, r.Fields, nil
+}
+
 // readPseudo reads the pseudo-header fields, which come first, and returns how
 // many there are.
 func (r *Request) readPseudo(fields []metadata.Field) (int, error) {

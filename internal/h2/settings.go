@@ -25,11 +25,14 @@ type Settings struct {
 	MaxHeaderListSize uint32
 }
 
+// DefaultHeaderTableSize is SETTINGS_HEADER_TABLE_SIZE before it is set.
+const DefaultHeaderTableSize = 4096
+
 // DefaultSettings is what holds before the first SETTINGS. What has no limit is
 // the highest number.
 func DefaultSettings() Settings {
 	return Settings{
-		HeaderTableSize:      4096,
+		HeaderTableSize:      DefaultHeaderTableSize,
 		EnablePush:           1,
 		MaxConcurrentStreams: math.MaxUint32,
 		InitialWindowSize:    InitialWindow,
