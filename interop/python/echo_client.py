@@ -139,7 +139,10 @@ class Checks:
         request = echo_pb2.EchoRequest(payload=bytes(MEBIBYTE))
         before = self.echo.Wire(echo_pb2.WireRequest(), timeout=TIMEOUT)
         response = self.echo.Say(
-            request, timeout=TIMEOUT, compression=grpc.Compression.Gzip
+            request,
+            timeout=TIMEOUT,
+            compression=grpc.Compression.Gzip,
+            metadata=(("x-compress", "gzip"),),
         )
         after = self.echo.Wire(echo_pb2.WireRequest(), timeout=TIMEOUT)
         expect(response.payload, request.payload, "payload")

@@ -69,6 +69,8 @@ class Echo(echo_pb2_grpc.EchoServicer):
             if key in ("x-echo", "x-echo-bin"):
                 headers.append((key, value))
                 trailers.append((key.replace("echo", "trailer"), value))
+            if key == "x-compress" and value == "gzip":
+                context.set_compression(grpc.Compression.Gzip)
         context.send_initial_metadata(headers)
         context.set_trailing_metadata(trailers)
 
@@ -118,9 +120,7 @@ def credentials(cert, key, client_ca=None):
 
 
 def main():
-    server = grpc.server(
-        futures.ThreadPoolExecutor(max_workers=32), compression=grpc.Compression.Gzip
-    )
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=32))
     api_pb2_grpc.add_ApiServicer_to_server(Api(), server)
     echo_pb2_grpc.add_EchoServicer_to_server(Echo(), server)
     if len(sys.argv) > 2:
