@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
 	"github.com/bufbuild/protocompile/protoutil"
 	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -58,27 +59,54 @@ func Compile(ctx context.Context, importPaths, files []string) (*Set, []Diagnost
 	if len(importPaths) == 0 {
 		importPaths = []string{"."}
 	}
-	src := &sources{importPaths: importPaths, disk: make(map[string]string), text: make(map[string][]byte)}
+	src := &sources{importPaths: importPaths, disk: make(map[string]string), text: make(map[string][]byte), absent: make(map[string]bool)}
 	names, err := src.names(files)
 	if err != nil {
 		return nil, nil, err
 	}
-	report := &diagnostics{sources: src, order: names}
-	compiler := protocompile.Compiler{
-		Resolver:       protocompile.WithStandardImports(src),
-		SourceInfoMode: protocompile.SourceInfoStandard,
-		Reporter:       reporter.NewReporter(report.error, report.warning),
-	}
-	linked, err := compiler.Compile(ctx, names...)
-	if err != nil {
-		return nil, report.sorted(), report.beyond(err)
+	linked, diagnostics, err := src.compile(ctx, names)
+	if linked == nil {
+		return nil, diagnostics, err
 	}
 	set := &Set{Names: names, Disk: src.disk, text: src.text}
 	seen := make(map[string]bool)
 	for _, f := range linked {
 		set.add(f, seen)
 	}
-	return set, report.sorted(), nil
+	return set, diagnostics, nil
+}
+
+// compile compiles the files called names. The compiler gives up at the first
+// import that it does not find; to tell about all of them, compile tries again
+// with an empty file in its place. What the compiler says then about the other
+// files is left out: most of it would follow from what they lack.
+func (s *sources) compile(ctx context.Context, names []string) (linker.Files, []Diagnostic, error) {
+	var first *diagnostics
+	for {
+		report := &diagnostics{sources: s, order: names}
+		compiler := protocompile.Compiler{
+			Resolver:       protocompile.WithStandardImports(s),
+			SourceInfoMode: protocompile.SourceInfoStandard,
+			Reporter:       reporter.NewReporter(report.error, report.warning),
+		}
+		linked, err := compiler.Compile(ctx, names...)
+		if first == nil {
+			first = report
+		}
+		var positioned reporter.ErrorWithPos
+		var missing *notFoundError
+		switch {
+		case errors.As(err, &positioned) && errors.As(err, &missing) && !s.absent[missing.name]:
+			first.list = append(first.list, first.diagnostic(positioned))
+			s.absent[missing.name] = true
+			continue
+		case first != report:
+			return nil, first.sorted(), nil
+		case err != nil:
+			return nil, report.sorted(), report.beyond(err)
+		}
+		return linked, report.sorted(), nil
+	}
 }
 
 // add appends f after its imports.
@@ -107,10 +135,6 @@ func (r *diagnostics) beyond(err error) error {
 		if Failed(r.list) {
 			return nil
 		}
-	}
-	var missing *notFoundError
-	if errors.As(err, &missing) {
-		return missing
 	}
 	return fmt.Errorf("compile: %w", err)
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/bufbuild/protocompile"
+	"google.golang.org/protobuf/types/descriptorpb"
 )
 
 // sources finds .proto files in the import paths, and remembers where each was
@@ -21,6 +22,8 @@ type sources struct {
 	mu   sync.Mutex
 	disk map[string]string // name to path on disk
 	text map[string][]byte // name to content
+
+	absent map[string]bool // names that stand for empty files; not changed while the compiler runs
 }
 
 // notFoundError is an import that is in none of the import paths.
@@ -38,6 +41,9 @@ func (e *notFoundError) Is(target error) bool { return target == fs.ErrNotExist 
 // FindFileByPath reads the file called name, from the first import path that
 // has it.
 func (s *sources) FindFileByPath(name string) (protocompile.SearchResult, error) {
+	if s.absent[name] {
+		return protocompile.SearchResult{Proto: &descriptorpb.FileDescriptorProto{Name: &name}}, nil
+	}
 	disk, err := s.find(name)
 	if err != nil {
 		return protocompile.SearchResult{}, err

@@ -3,10 +3,13 @@
 package emit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/bufbuild/protocompile/options"
 	"google.golang.org/protobuf/cmd/protoc-gen-go/internal_gengo"
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/proto"
@@ -35,23 +38,36 @@ type File struct {
 
 // Request is what protoc would send to a plugin for the files of set.
 // params are the plugin's parameters, each in the form name=value.
-func Request(set *compile.Set, params []string) *pluginpb.CodeGeneratorRequest {
+//
+// Options with source retention are taken out of the files to generate, but
+// not out of their imports (plugin.proto, CodeGeneratorRequest.proto_file).
+func Request(set *compile.Set, params []string) (*pluginpb.CodeGeneratorRequest, error) {
 	// No CompilerVersion: there is no protoc, and generated files say
 	// "(unknown)" in its place.
-	req := &pluginpb.CodeGeneratorRequest{
-		FileToGenerate: set.Names,
-		ProtoFile:      set.Files,
-	}
+	req := &pluginpb.CodeGeneratorRequest{FileToGenerate: set.Names}
 	if len(params) > 0 {
 		req.Parameter = proto.String(strings.Join(params, ","))
 	}
-	return req
+	for _, f := range set.Files {
+		if slices.Contains(set.Names, f.GetName()) {
+			req.SourceFileDescriptors = append(req.SourceFileDescriptors, f)
+			var err error
+			if f, err = options.StripSourceRetentionOptionsFromFile(f); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.GetName(), err)
+			}
+		}
+		req.ProtoFile = append(req.ProtoFile, f)
+	}
+	return req, nil
 }
 
 // Generate runs protoc-gen-go's generator and Yodel's on set.
 func Generate(set *compile.Set, params []string) (*Result, error) {
-	req, err := reread(Request(set, params))
+	req, err := Request(set, params)
 	if err != nil {
+		return nil, err
+	}
+	if req, err = reread(req); err != nil {
 		return nil, err
 	}
 	var opts generator.Options
@@ -71,6 +87,9 @@ func Generate(set *compile.Set, params []string) (*Result, error) {
 	if resp.Error != nil {
 		return nil, errors.New(resp.GetError())
 	}
+	slices.SortFunc(resp.File, func(a, b *pluginpb.CodeGeneratorResponse_File) int {
+		return cmp.Compare(a.GetName(), b.GetName())
+	})
 	result := &Result{Options: opts}
 	seen := make(map[string]bool)
 	for _, f := range resp.File {
