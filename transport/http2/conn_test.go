@@ -46,6 +46,7 @@ func echo(s transport.Stream, _ *transport.Header) {
 		Data:    data,
 		Trailer: &transport.Header{Block: trailerBlock},
 	})
+	s.Discard(len(data))
 }
 
 // pair is a server and a client connection to it.
@@ -113,7 +114,9 @@ func unary(ctx context.Context, conn transport.Conn, data []byte) ([]byte, error
 	} else if v, _ := tr.Get("result"); v != "ok" {
 		return nil, fmt.Errorf("trailer %v", tr)
 	}
-	return append([]byte(nil), got...), nil
+	got = append([]byte(nil), got...)
+	s.Discard(len(got))
+	return got, nil
 }
 
 func TestEcho(t *testing.T) {

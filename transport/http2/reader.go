@@ -114,6 +114,11 @@ func (c *Conn) readLoop() {
 // readError says what the peer left undone if a deadline ended the read.
 func (c *Conn) readError(err error) *transport.Error {
 	e := lostError(err)
+	c.mu.Lock()
+	if c.draining != nil && c.draining.Initiator == transport.Peer {
+		e.Text = c.draining.Text // what the peer said before it left
+	}
+	c.mu.Unlock()
 	if e.Reason == transport.ReasonTimeout {
 		if c.reader.first {
 			e.Text = "the peer's SETTINGS did not arrive within " + c.cfg.Limits.HandshakeTime.String()

@@ -151,9 +151,9 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 	}
 	switch {
 	case refs:
-		return c.waitForWriteLocked(ctx, s, out)
+		return c.awaitWritten(ctx, s, out, c.queuedLocked())
 	case c.out.size() > c.cfg.MaxQueued:
-		return c.waitForRoomLocked(ctx)
+		return c.awaitWritten(ctx, s, out, c.queuedLocked()-uint64(c.cfg.MaxQueued/2))
 	}
 	c.flush()
 	return nil
@@ -264,6 +264,7 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 		st.blocked = true
 		c.blocked = append(c.blocked, st)
 	}
+	st.inside++
 	wake := st.sendWake
 	c.flush()
 	var err error
@@ -273,6 +274,7 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 		err = context.Cause(ctx)
 	}
 	c.mu.Lock()
+	st.inside--
 	if st.blocked {
 		st.blocked = false
 		c.blocked = slices.DeleteFunc(c.blocked, func(other *stream) bool { return other == st })
@@ -310,7 +312,7 @@ func (c *Conn) yieldLocked(ctx context.Context, s *Stream) error {
 	if c.out.size() <= c.cfg.MaxQueued/2 {
 		return nil
 	}
-	err := c.waitForRoomLocked(ctx)
+	err := c.awaitTarget(ctx, c.queuedLocked()-uint64(c.cfg.MaxQueued/2))
 	c.mu.Lock()
 	if err != nil {
 		if st := s.st; st != nil && st.err == nil {
@@ -321,19 +323,11 @@ func (c *Conn) yieldLocked(ctx context.Context, s *Stream) error {
 	return c.canSendLocked(s.st)
 }
 
-// waitForRoomLocked waits until half of MaxQueued is written, and releases the
-// lock.
-func (c *Conn) waitForRoomLocked(ctx context.Context) error {
-	target := c.queuedLocked() - uint64(c.cfg.MaxQueued/2)
-	return c.waitForLocked(ctx, target)
-}
-
-// waitForWriteLocked waits until everything queued is written, because some of
-// it is the caller's memory, and releases the lock. If ctx ends first, the
-// caller is told that its bytes are still in use.
-func (c *Conn) waitForWriteLocked(ctx context.Context, s *Stream, out *transport.Outgoing) error {
-	target := c.queuedLocked()
-	err := c.waitForLocked(ctx, target)
+// awaitWritten waits until target bytes are written, and releases the lock. If
+// ctx ends first, the stream is reset, and the caller is told whether its bytes
+// are still in use.
+func (c *Conn) awaitWritten(ctx context.Context, s *Stream, out *transport.Outgoing, target uint64) error {
+	err := c.awaitTarget(ctx, target)
 	c.mu.Lock()
 	out.DataKept = c.written < target
 	st := s.st
@@ -348,9 +342,9 @@ func (c *Conn) waitForWriteLocked(ctx context.Context, s *Stream, out *transport
 	return err
 }
 
-// waitForLocked sees to it that pending bytes are written, waits until target
+// awaitTarget sees to it that pending bytes are written, waits until target
 // bytes are, and releases the lock.
-func (c *Conn) waitForLocked(ctx context.Context, target uint64) error {
+func (c *Conn) awaitTarget(ctx context.Context, target uint64) error {
 	c.flush()
 	c.mu.Lock()
 	if c.written >= target {

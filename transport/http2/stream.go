@@ -57,6 +57,7 @@ type stream struct {
 	blocked     bool // listed in Conn.blocked
 
 	watcher transport.Watcher
+	inside  int // goroutines that sleep in a method
 }
 
 // newStreamLocked takes a core from the free list.
@@ -187,21 +188,25 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 // ctx that ends resets the stream.
 func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	st.sleeping = true
+	st.inside++
 	wake := st.wake
 	c.flush()
 	done := ctx.Done()
 	if done == nil {
 		<-wake
 		c.mu.Lock()
+		st.inside--
 		return nil
 	}
 	select {
 	case <-wake:
 		c.mu.Lock()
+		st.inside--
 		return nil
 	case <-done:
 	}
 	c.mu.Lock()
+	st.inside--
 	st.sleeping = false
 	err := context.Cause(ctx)
 	if st.err == nil {
@@ -416,8 +421,9 @@ func (s *Stream) Close() {
 		st.state = h2.Closed
 		c.forgetLocked(st)
 	}
-	if st.sleeping || st.sendWaiting {
-		// Somebody is inside another method, and finds out when it wakes.
+	if st.inside > 0 {
+		// Somebody sleeps in another method, and finds out when it wakes; nobody
+		// else may wait on its channels before.
 		st.wakeLocked()
 		st.wakeSenderLocked()
 		c.dropBufferedLocked(st)
