@@ -11,6 +11,8 @@ const (
 	// shortCode is the length in bits up to which a code is looked up in one
 	// step. Every letter, digit and most of what else is in headers is shorter.
 	shortCode = 8
+	// shortRun is how many short codes 56 bits hold at least.
+	shortRun = 7
 )
 
 // codeLengths has the length in bits of each symbol's code (RFC 7541 Appendix
@@ -38,11 +40,11 @@ var codeLengths = [eos + 1]uint8{
 
 // huffmanCode is what encoding and decoding look up.
 type huffmanCode struct {
-	// codes has each symbol's code in its low bits.
-	codes [eos + 1]uint32
-	// short has, for the next 8 bits, the symbol and the length of its code; a
-	// length of 0 says that the code is longer.
-	short [1 << shortCode]struct{ symbol, length uint8 }
+	// codes has each symbol's code, above 8 bits with its length.
+	codes [eos + 1]uint64
+	// short has, for the next 8 bits, the symbol, above 8 bits with the length of
+	// its code; 0 says that the code is longer.
+	short [1 << shortCode]uint16
 	// long has what is longer, by rising length, without the lengths that no
 	// code has.
 	long [longLengths]longCodes
@@ -76,12 +78,12 @@ func buildHuffman() (h huffmanCode) {
 			if l != length {
 				continue
 			}
-			h.codes[symbol] = code
+			h.codes[symbol] = uint64(code)<<8 | uint64(length)
 			h.symbols[ordered] = uint16(symbol)
 			if length <= shortCode {
 				free := shortCode - length
 				for low := range uint32(1) << free {
-					h.short[code<<free|low] = struct{ symbol, length uint8 }{uint8(symbol), length}
+					h.short[code<<free|low] = uint16(symbol)<<8 | uint16(length)
 				}
 			}
 			code++
@@ -110,13 +112,13 @@ func appendHuffman(dst []byte, s string) []byte {
 	var acc uint64
 	var n uint // how many low bits of acc are not yet written: fewer than 32
 	for i := range len(s) {
-		b := s[i]
-		length := uint(codeLengths[b])
-		acc = acc<<length | uint64(huffman.codes[b])
+		code := huffman.codes[s[i]]
+		length := uint(code) & 63
+		acc = acc<<length | code>>8
 		n += length
 		if n >= 32 {
 			n -= 32
-			dst = binary.BigEndian.AppendUint32(dst, uint32(acc>>n))
+			dst = binary.BigEndian.AppendUint32(dst, uint32(acc>>(n&63)))
 		}
 	}
 	if pad := -n & 7; pad != 0 {
@@ -148,21 +150,27 @@ type huffmanReader struct {
 // §5.2), done true when it has been read to its end.
 func (r *huffmanReader) read(dst []byte) (decoded int, done, ok bool) {
 	src, acc, n := r.src, r.acc, r.n
-	for len(src) >= 8 {
-		acc |= binary.BigEndian.Uint64(src) >> n
+	for len(src) >= 8 && len(dst)-decoded >= shortRun {
+		acc |= binary.BigEndian.Uint64(src) >> (n & 63)
 		src = src[(63-n)>>3:]
 		n |= 56
-		for n >= maxCode {
-			if decoded == len(dst) {
-				r.src, r.acc, r.n = src, acc, n
-				return decoded, false, true
-			}
+		run := dst[decoded : decoded+shortRun]
+		i := 0
+		for i < shortRun {
 			e := huffman.short[acc>>(64-shortCode)]
-			symbol, length := uint16(e.symbol), uint(e.length)
-			if length == 0 {
-				if symbol, length = longSymbol(acc); symbol == eos {
-					return decoded, true, false
-				}
+			if e == 0 {
+				break
+			}
+			run[i] = byte(e >> 8)
+			i++
+			acc <<= e & 63
+			n -= uint(e & 63)
+		}
+		decoded += i
+		if i < shortRun && n >= maxCode {
+			symbol, length := longSymbol(acc)
+			if symbol == eos {
+				return decoded, true, false
 			}
 			dst[decoded] = byte(symbol)
 			decoded++
@@ -171,7 +179,7 @@ func (r *huffmanReader) read(dst []byte) (decoded int, done, ok bool) {
 		}
 	}
 	for {
-		for n <= 56 && len(src) > 0 {
+		for n < 56 && len(src) > 0 {
 			acc = acc&^(1<<(64-n)-1) | uint64(src[0])<<(56-n)
 			src = src[1:]
 			n += 8
@@ -184,7 +192,7 @@ func (r *huffmanReader) read(dst []byte) (decoded int, done, ok bool) {
 			return decoded, true, true
 		}
 		e := huffman.short[padded>>(64-shortCode)]
-		symbol, length := uint16(e.symbol), uint(e.length)
+		symbol, length := e>>8, uint(e&0xff)
 		if length == 0 {
 			symbol, length = longSymbol(padded)
 		}

@@ -49,10 +49,21 @@ func (s *wireString) decode(dst []byte) (n int, ok bool) {
 
 // appendString appends a string, coded if that is shorter.
 func appendString(dst []byte, s string) []byte {
-	if n := huffmanLength(s); n < len(s) {
-		dst = appendInteger(dst, 0x80, 7, uint32(n))
-		return appendHuffman(dst, s)
+	if len(s) >= 0x7f {
+		if n := huffmanLength(s); n < len(s) {
+			dst = appendInteger(dst, 0x80, 7, uint32(n))
+			return appendHuffman(dst, s)
+		}
+		dst = appendInteger(dst, 0, 7, uint32(len(s)))
+		return append(dst, s...)
 	}
-	dst = appendInteger(dst, 0, 7, uint32(len(s)))
-	return append(dst, s...)
+	// Its length takes one byte either way: one pass tells whether to keep it.
+	start := len(dst)
+	dst = appendHuffman(append(dst, 0), s)
+	if n := len(dst) - start - 1; n < len(s) {
+		dst[start] = 0x80 | byte(n)
+		return dst
+	}
+	dst[start] = byte(len(s))
+	return append(dst[:start+1], s...)
 }
