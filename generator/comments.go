@@ -62,14 +62,17 @@ func hasDeprecation(comment string) bool {
 }
 
 func fileDeprecated(f protoreflect.FileDescriptor) bool {
-	return f.Options().(*descriptorpb.FileOptions).GetDeprecated()
+	options, _ := f.Options().(*descriptorpb.FileOptions)
+	return options.GetDeprecated()
 }
 
 // serviceDeprecated reports whether s is marked, or its whole file.
 func serviceDeprecated(s *protogen.Service) bool {
-	return fileDeprecated(s.Desc.ParentFile()) || s.Desc.Options().(*descriptorpb.ServiceOptions).GetDeprecated()
+	options, _ := s.Desc.Options().(*descriptorpb.ServiceOptions)
+	return fileDeprecated(s.Desc.ParentFile()) || options.GetDeprecated()
 }
 
 func methodDeprecated(m *protogen.Method) bool {
-	return m.Desc.Options().(*descriptorpb.MethodOptions).GetDeprecated()
+	options, _ := m.Desc.Options().(*descriptorpb.MethodOptions)
+	return options.GetDeprecated()
 }

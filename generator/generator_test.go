@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"bytes"
 	"flag"
 	"go/ast"
 	"go/parser"
@@ -62,7 +61,7 @@ func request(t *testing.T, params string, files ...string) *pluginpb.CodeGenerat
 		FileToGenerate:  files,
 		Parameter:       &params,
 		ProtoFile:       set.File,
-		CompilerVersion: &pluginpb.Version{Major: proto.Int32(36), Minor: proto.Int32(2), Patch: proto.Int32(0), Suffix: proto.String("rc1")},
+		CompilerVersion: &pluginpb.Version{Major: new(int32(36)), Minor: new(int32(2)), Patch: new(int32(0)), Suffix: new("rc1")},
 	}
 }
 
@@ -332,7 +331,7 @@ func TestBesideProtocGenGoGRPC(t *testing.T) {
 	if !ok || len(apart) != 1 {
 		t.Fatalf("stubs are not in a folder of their own: %v", apart)
 	}
-	if !bytes.Contains([]byte(content), []byte("package helloyodel\n")) {
+	if !strings.Contains(content, "package helloyodel\n") {
 		t.Error("stubs are not in a package of their own")
 	}
 }

@@ -134,7 +134,8 @@ func (s *stub) writeMethods(g *protogen.GeneratedFile) {
 // writeIdempotency writes what the .proto promises about repeating a call.
 // NO_SIDE_EFFECTS implies idempotent (descriptor.proto, IdempotencyLevel).
 func writeIdempotency(g *protogen.GeneratedFile, m *protogen.Method) {
-	switch m.Desc.Options().(*descriptorpb.MethodOptions).GetIdempotencyLevel() {
+	options, _ := m.Desc.Options().(*descriptorpb.MethodOptions)
+	switch options.GetIdempotencyLevel() {
 	case descriptorpb.MethodOptions_NO_SIDE_EFFECTS:
 		g.P("NoSideEffects: true,")
 		g.P("Idempotent: true,")

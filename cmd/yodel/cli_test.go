@@ -314,8 +314,10 @@ func TestGenerateFails(t *testing.T) {
 		},
 		{
 			name: "import not found",
-			files: map[string]string{"go.mod": goMod, "p/a.proto": "syntax = \"proto3\";\nimport \"x/missing.proto\";\nimport \"../p/a.proto\";\nimport \"b.proto\";\nmessage M { Cascade c = 1; }\n",
-				"q/b.proto": "syntax = \"proto3\";\nimport \"y.proto\";\n"},
+			files: map[string]string{
+				"go.mod": goMod, "p/a.proto": "syntax = \"proto3\";\nimport \"x/missing.proto\";\nimport \"../p/a.proto\";\nimport \"b.proto\";\nmessage M { Cascade c = 1; }\n",
+				"q/b.proto": "syntax = \"proto3\";\nimport \"y.proto\";\n",
+			},
 			args: []string{"-I", "p", "-I", "q", "p/a.proto"},
 			code: 1,
 			stderr: []string{
@@ -611,7 +613,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"generate", "--help"}, 0, "--package-suffix"},
 		{[]string{"generat"}, 2, "unknown command"},
 		{[]string{"version", "x"}, 2, "unknown command"},
-		{[]string{"--versoin"}, 2, "unknown flag"},
+		{[]string{"--vers"}, 2, "unknown flag"},
 	} {
 		code, stdout, stderr := s.yodel("", tc.args...)
 		if code != tc.code || !strings.Contains(stdout+stderr, tc.output) {

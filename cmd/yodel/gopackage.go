@@ -57,13 +57,13 @@ func (g *goPackages) isMapped(name string) bool {
 
 func (g *goPackages) isGenerated(name string) bool { return slices.Contains(g.set.Names, name) }
 
-func (g *goPackages) fail(name, format string, args ...any) {
+func (g *goPackages) failf(name, format string, args ...any) {
 	g.errors = append(g.errors, g.set.ErrorAt(name, fmt.Sprintf(format, args...), goPackagePath...))
 }
 
 func (g *goPackages) check(name, importPath string) {
 	if !strings.ContainsAny(importPath, "./") {
-		g.fail(name, "go_package %q is no Go import path: it needs a '/' or a '.', for example %q",
+		g.failf(name, "go_package %q is no Go import path: it needs a '/' or a '.', for example %q",
 			importPath, "example.com/project/"+importPath)
 		return
 	}
@@ -71,7 +71,7 @@ func (g *goPackages) check(name, importPath string) {
 		return
 	}
 	if _, ok := g.layout.folder(importPath); !ok {
-		g.fail(name, "go_package %q is outside of the Go module %s; change it, or say where the files go: "+
+		g.failf(name, "go_package %q is outside of the Go module %s; change it, or say where the files go: "+
 			"--out DIR, --opt paths=source_relative or --opt module=PREFIX", importPath, g.layout.modulePaths())
 	}
 }
@@ -85,22 +85,22 @@ func (g *goPackages) derive(f *descriptorpb.FileDescriptorProto) error {
 		return err
 	}
 	if !ok {
-		g.fail(name, "no go_package, and no go.mod from which to derive it; "+
+		g.failf(name, "no go_package, and no go.mod from which to derive it; "+
 			`add for example: option go_package = "example.com/project/api";`)
 		return nil
 	}
 	importPath, err := m.ImportPath(dir)
 	if err != nil {
-		g.fail(name, `no go_package, and none can be derived: %v; add for example: option go_package = "%s/api";`, err, m.Path)
+		g.failf(name, `no go_package, and none can be derived: %v; add for example: option go_package = "%s/api";`, err, m.Path)
 		return nil
 	}
 	if !strings.ContainsAny(importPath, "./") {
-		g.fail(name, "no go_package, and none can be derived: the import path %q has neither '/' nor '.', "+
+		g.failf(name, "no go_package, and none can be derived: the import path %q has neither '/' nor '.', "+
 			"which protobuf requires; move the file into a folder, or name the module like a URL", importPath)
 		return nil
 	}
 	if strings.Contains(name, ",") {
-		g.fail(name, `no go_package, and none can be derived for a file name with a comma; add: option go_package = "%s";`, importPath)
+		g.failf(name, `no go_package, and none can be derived for a file name with a comma; add: option go_package = "%s";`, importPath)
 		return nil
 	}
 	param := "M" + name + "=" + importPath

@@ -60,10 +60,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, errReported) {
 		return exitFailed
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", cmd.CommandPath(), err)
+	_, _ = fmt.Fprintf(stderr, "%s: %v\n", cmd.CommandPath(), err)
 	if errors.As(err, new(failure)) {
 		return exitFailed
 	}
-	fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
+	_, _ = fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
 	return exitUsage
 }

@@ -61,13 +61,19 @@ func newVersionCommand() *cobra.Command {
 				if err != nil {
 					return failure{err}
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), string(text))
-				return nil
+				return printed(fmt.Fprintln(cmd.OutOrStdout(), string(text)))
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "yodel %s (protobuf %s, %s, %s)\n", v.Version, v.Protobuf, v.Go, v.Platform)
-			return nil
+			return printed(fmt.Fprintf(cmd.OutOrStdout(), "yodel %s (protobuf %s, %s, %s)\n", v.Version, v.Protobuf, v.Go, v.Platform))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as a JSON object")
 	return cmd
+}
+
+// printed makes a failure of an error in printing a command's result.
+func printed(_ int, err error) error {
+	if err != nil {
+		return failure{err}
+	}
+	return nil
 }

@@ -82,8 +82,7 @@ func (r *diagnostics) warning(err reporter.ErrorWithPos) {
 func (r *diagnostics) diagnostic(err reporter.ErrorWithPos) Diagnostic {
 	pos := err.GetPosition()
 	message := err.Unwrap().Error()
-	var missing *notFoundError
-	if errors.As(err.Unwrap(), &missing) {
+	if missing, ok := errors.AsType[*notFoundError](err.Unwrap()); ok {
 		message = missing.Error()
 	}
 	d := Diagnostic{File: pos.Filename, Message: message}

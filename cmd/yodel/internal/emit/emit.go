@@ -46,7 +46,7 @@ func Request(set *compile.Set, params []string) (*pluginpb.CodeGeneratorRequest,
 	// "(unknown)" in its place.
 	req := &pluginpb.CodeGeneratorRequest{FileToGenerate: set.Names}
 	if len(params) > 0 {
-		req.Parameter = proto.String(strings.Join(params, ","))
+		req.Parameter = new(strings.Join(params, ","))
 	}
 	for _, f := range set.Files {
 		if slices.Contains(set.Names, f.GetName()) {
@@ -87,12 +87,12 @@ func Generate(set *compile.Set, params []string) (*Result, error) {
 	if resp.Error != nil {
 		return nil, errors.New(resp.GetError())
 	}
-	slices.SortFunc(resp.File, func(a, b *pluginpb.CodeGeneratorResponse_File) int {
+	slices.SortFunc(resp.GetFile(), func(a, b *pluginpb.CodeGeneratorResponse_File) int {
 		return cmp.Compare(a.GetName(), b.GetName())
 	})
 	result := &Result{Options: opts}
 	seen := make(map[string]bool)
-	for _, f := range resp.File {
+	for _, f := range resp.GetFile() {
 		if seen[f.GetName()] {
 			return nil, fmt.Errorf("two .proto files would both be generated as %s: "+
 				"rename one, or give it another go_package", f.GetName())

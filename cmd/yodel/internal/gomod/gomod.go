@@ -31,7 +31,7 @@ func Find(dir string) (Module, bool, error) {
 	}
 	for {
 		file := filepath.Join(dir, "go.mod")
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(file) //nolint:gosec // a go.mod above a folder that the user names
 		switch {
 		case err == nil:
 			modPath := modfile.ModulePath(text)

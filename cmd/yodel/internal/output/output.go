@@ -38,7 +38,7 @@ func Write(files []File) (changed []string, err error) {
 	var todo []pending
 	defer func() {
 		for _, p := range todo {
-			os.Remove(p.temp) // what is left of them after an error
+			_ = os.Remove(p.temp) // what is left of them after an error
 		}
 	}()
 	for _, f := range files {
@@ -79,7 +79,7 @@ func (f File) onDisk() (bool, error) {
 // will replace. It returns the name of what it wrote, also with an error.
 func (f File) writeTemp() (name string, err error) {
 	dir := filepath.Dir(f.Path)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // source code; the umask decides
 		return "", err
 	}
 	perm := fs.FileMode(0o644)
