@@ -548,6 +548,25 @@ func TestFilesDemandsClientCertificate(t *testing.T) {
 	}
 }
 
+// A file that is written over in place keeps its identity, and may keep its
+// size: only its time tells.
+func TestFilesWrittenOver(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	writePair(t, cert, key, newAuthority(t).issue(t, "x.test", time.Now().Add(time.Hour)))
+	files, err := Files(cert, key, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := files.current()
+	if err := os.Chtimes(cert, time.Time{}, time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if files.current() == first {
+		t.Error("a changed file is not read again")
+	}
+}
+
 func TestFilesErrors(t *testing.T) {
 	dir := t.TempDir()
 	cert, key, ca := filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "ca")
