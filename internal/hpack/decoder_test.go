@@ -175,11 +175,13 @@ func TestLimitsSpareValidBlocks(t *testing.T) {
 	value := strings.Repeat("\n", 100) // 375 bytes coded, 600 at most
 	block := seq([]byte{0x40}, coded("name"), coded(value))
 	d := NewDecoder(136)
-	got, err := d.Decode(nil, block, Limits{Bytes: 136, Fields: 1})
-	if err != nil || len(got) != 1 || got[0].Value != value {
-		t.Errorf("%q, %v", pairs(got), err)
+	for _, lim := range []Limits{roomy, {Bytes: 136, Fields: 1}} {
+		got, err := d.Decode(nil, block, lim)
+		if err != nil || len(got) != 1 || got[0].Value != value {
+			t.Errorf("%q, %v", pairs(got), err)
+		}
+		checkTable(t, &d.table, []Field{{Name: "name", Value: value}}, 136)
 	}
-	checkTable(t, &d.table, []Field{{Name: "name", Value: value}}, 136)
 	if _, err := d.Decode(nil, block, Limits{Bytes: 135, Fields: 1}); err != ErrTooLarge {
 		t.Errorf("one byte less: %v", err)
 	}

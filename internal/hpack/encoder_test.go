@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // rig is an encoder with the decoder of its peer.
@@ -232,9 +233,21 @@ func TestEncoderGeneration(t *testing.T) {
 	}
 }
 
-// TestStringsAreCopied would break if the table kept a caller's memory alive, or
-// saw it change.
-func TestStringsAreCopied(t *testing.T) {
+// TestEncoderCopiesStrings would break if the table kept a caller's memory alive:
+// a short string may be a part of a long one.
+func TestEncoderCopiesStrings(t *testing.T) {
+	name, value := strings.Repeat("n", 1<<16)[:8], strings.Repeat("v", 1<<16)[:8]
+	e := NewEncoder()
+	e.AppendField(nil, Field{Name: name, Value: value}, IndexAlways)
+	kept := e.table.at(0)
+	if unsafe.StringData(kept.name) == unsafe.StringData(name) || unsafe.StringData(kept.value) == unsafe.StringData(value) {
+		t.Error("the table holds the caller's strings")
+	}
+}
+
+// TestDecoderCopiesStrings would break if the fields or the table held the
+// block, which is lent.
+func TestDecoderCopiesStrings(t *testing.T) {
 	block := seq([]byte{0x00}, plain("name"), plain("value"), []byte{0x40}, plain("other"), plain("thing"))
 	r := newRig(t)
 	got, err := r.d.Decode(nil, block, roomy)

@@ -106,7 +106,8 @@ func TestHuffmanPadding(t *testing.T) {
 		{"fffffff3", "\n", true},            // 30 bits and 11
 		{"ffffffff", "", false},             // EOS
 		{"1fffffffff", "", false},           // a, EOS
-		{"1fffffffffffffffffff", "", false}, // EOS in the middle
+		{"fffffffc00", "", false},           // EOS, 00
+		{"fffffffc000000000000", "", false}, // EOS, 0000000000
 	} {
 		got := make([]byte, 100)
 		n, ok := huffmanDecode(got, unhex(t, tt.code))
