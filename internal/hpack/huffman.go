@@ -178,6 +178,14 @@ func (r *huffmanReader) read(dst []byte) (decoded int, done, ok bool) {
 			n -= length
 		}
 	}
+	r.src, r.acc, r.n = src, acc, n
+	return r.readEnd(dst, decoded)
+}
+
+// readEnd goes on with read, symbol by symbol, near the end of the string or of
+// dst.
+func (r *huffmanReader) readEnd(dst []byte, decoded int) (_ int, done, ok bool) {
+	src, acc, n := r.src, r.acc, r.n
 	for {
 		for n < 56 && len(src) > 0 {
 			acc = acc&^(1<<(64-n)-1) | uint64(src[0])<<(56-n)
