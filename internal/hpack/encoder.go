@@ -11,6 +11,8 @@ type Indexing uint8
 const (
 	// IndexAuto indexes a field once it has been seen before, not long ago. It is
 	// for fields of which nothing is known, such as a user's.
+	// A name that comes back with other values is indexed once, with whatever value
+	// it has then.
 	IndexAuto Indexing = iota
 	// IndexAlways indexes a field at once. It is for values that come back, such
 	// as a method's path.
