@@ -1,0 +1,283 @@
+package yodel
+
+import (
+	"context"
+	"time"
+
+	"github.com/yodelrpc/yodel/encoding"
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/envelope"
+	"github.com/yodelrpc/yodel/internal/protocol"
+	"github.com/yodelrpc/yodel/metadata"
+	"github.com/yodelrpc/yodel/status"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// maxLocalRefusals bounds the tries of a call that this side's transport
+// refuses without ending the connection: that should be none.
+const maxLocalRefusals = 10
+
+// attempt is one try of a call on one stream, with what it takes to make
+// another one. It is not safe for concurrent use, except that one goroutine may
+// use its sending part while another uses its receiving part.
+type attempt struct {
+	ch     *Channel
+	method *Method
+	params callParams
+	header metadata.MD // the request's
+
+	// The sending part.
+
+	messenger messenger
+	out       transport.Outgoing
+	head      transport.Header
+	// more are the fields of head.More; few is room for them.
+	more []transport.Field
+	few  [4]transport.Field
+	// body is the request of a kind that has one, while it is in hand.
+	body []byte
+	// refused counts the times that a server has refused the call, and local
+	// those that this side has.
+	refused, local int
+
+	// The receiving part.
+
+	stream       transport.Stream
+	response     protocol.Response
+	decompressor encoding.Compressor
+	parsed       bool
+	trailer      metadata.MD
+}
+
+// begin prepares the first try. The error is a status.
+func (a *attempt) begin(c *Channel, m *Method, header metadata.MD) error {
+	block, err := c.block(m, &a.params)
+	if err != nil {
+		return channelError(status.Internal, "the method "+m.Path()+" cannot be called", err)
+	}
+	a.ch, a.method, a.header = c, m, header
+	a.head.Block = block
+	a.messenger = messenger{
+		codec: c.cfg.Codec, maxReceive: c.limits.receive, maxSend: c.limits.send,
+		side: clientText, path: block.Path,
+	}
+	if a.params.codec != nil {
+		a.messenger.codec = a.params.codec
+	}
+	if a.params.maxReceive > 0 {
+		a.messenger.maxReceive = a.params.maxReceive
+	}
+	if a.params.maxSend > 0 {
+		a.messenger.maxSend = a.params.maxSend
+	}
+	return nil
+}
+
+// compressor returns what compresses a call's requests; nil is nothing.
+func (c *Channel) compressor(p *callParams) encoding.Compressor {
+	if p.compressor != nil {
+		return p.compressor
+	}
+	return c.cfg.Compressor
+}
+
+// seal returns msg in an envelope, in a buffer to give back.
+func (a *attempt) seal(msg any) ([]byte, error) {
+	return a.messenger.seal(msg, a.ch.compressor(&a.params))
+}
+
+// open opens a stream with first, all that is known to be sent. It picks a
+// connection, and another one while no server has seen the call (gRFC A6,
+// transparent retries). The error is a status.
+func (a *attempt) open(ctx context.Context, data []byte, end bool) error {
+	for {
+		conn, err := a.ch.pick(ctx, a.params.waitForReady)
+		if err != nil {
+			return err
+		}
+		if err := a.fields(ctx); err != nil {
+			return err
+		}
+		a.out = transport.Outgoing{Header: &a.head, Data: data, End: end}
+		a.stream, err = conn.Open(ctx, &a.out)
+		if err == nil {
+			return nil
+		}
+		a.stream = nil
+		if !a.again(conn, err) {
+			return callFailure(ctx, err)
+		}
+	}
+}
+
+// fields makes the fields that change from call to call. grpc-timeout is the
+// last of them, so that the ones before it can be remembered.
+func (a *attempt) fields(ctx context.Context) error {
+	a.more = a.few[:0]
+	var err error
+	if len(a.header) > 0 {
+		if a.more, err = protocol.AppendRequest(a.more, protocol.NoTimeout, a.header); err != nil {
+			return channelError(status.Internal, "the request's metadata cannot be sent", err)
+		}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return contextError(ctx, "before the call was sent", context.DeadlineExceeded)
+		}
+		if a.more, err = protocol.AppendRequest(a.more, left, nil); err != nil {
+			return channelError(status.Internal, "the request's timeout cannot be sent", err)
+		}
+	}
+	a.head.More = a.more
+	return nil
+}
+
+// again tells whether the call may be tried once more after err: without limit
+// if it has not left this side, once if a server has refused it (gRFC A6).
+func (a *attempt) again(conn transport.Conn, err error) bool {
+	te, ok := unprocessed(err)
+	if !ok {
+		return false
+	}
+	if te.Scope == transport.ScopeConn {
+		// The channel may not have been told yet.
+		a.ch.drop(conn, err, false)
+	}
+	if te.Sent {
+		a.refused++
+		return a.refused <= 1
+	}
+	if te.Scope == transport.ScopeStream {
+		a.local++
+	}
+	return a.local <= maxLocalRefusals
+}
+
+// parseHeader parses the response's header section. last tells that it was the
+// last section. The error is a status.
+func (a *attempt) parseHeader(h *transport.Header, last bool) error {
+	if a.parsed {
+		return nil
+	}
+	a.parsed = true
+	if len(h.More) == 0 && h.Block == a.ch.memo.header.Load() {
+		a.response.Start(200)
+		return nil
+	}
+	a.response.Start(h.Block.Status)
+	a.response.Add(h.Block.Fields)
+	a.response.Add(h.More)
+	if last || trailersOnly(h) {
+		return nil
+	}
+	if err := a.response.Header(); err != nil {
+		return err
+	}
+	return a.chooseDecompressor(h)
+}
+
+// trailersOnly tells a header section that is also the trailer section.
+func trailersOnly(h *transport.Header) bool {
+	_, ok := h.Get("grpc-status")
+	return ok
+}
+
+func (a *attempt) chooseDecompressor(h *transport.Header) error {
+	if a.response.Encoding == "" {
+		if len(h.More) == 0 && a.response.Metadata == nil {
+			a.ch.memo.header.Store(h.Block)
+		}
+		return nil
+	}
+	a.decompressor = findCompressor(a.ch.accepted, a.response.Encoding)
+	if a.decompressor == nil {
+		// gRPC's compression document: a client that lacks it says INTERNAL.
+		return channelError(status.Internal, "client: the response of "+a.messenger.path+" is compressed with "+
+			quote(a.response.Encoding)+", which ChannelConfig.Compressors does not have", nil)
+	}
+	return nil
+}
+
+// verdict returns how the call ended, once Await has said so: nil if OK.
+func (a *attempt) verdict(ctx context.Context) error {
+	tr := a.stream.Trailer()
+	if tr == nil {
+		// Trailers-Only, or no status at all.
+		a.trailer = a.response.Metadata
+		a.response.Metadata = nil
+		return peerVerdict(ctx, a.response.Status())
+	}
+	if len(tr.More) == 0 && tr.Block == a.ch.memo.trailer.Load() {
+		return nil
+	}
+	var r protocol.Response
+	r.Start(a.response.HTTPStatus)
+	r.Add(tr.Block.Fields)
+	r.Add(tr.More)
+	err := r.Status()
+	a.trailer = r.Metadata
+	if err != nil {
+		return peerVerdict(ctx, err)
+	}
+	if len(tr.More) == 0 && r.Metadata == nil {
+		a.ch.memo.trailer.Store(tr.Block)
+	}
+	return nil
+}
+
+// demand is what wakes the receiver; see envelope.
+func (a *attempt) demand(only bool) envelope.Demand {
+	if a.params.maxReceive == 0 {
+		return a.ch.limits.demand(only)
+	}
+	if only {
+		return envelope.OnlyMessage(a.params.maxReceive)
+	}
+	return envelope.OneMessage(a.params.maxReceive)
+}
+
+// receiveOnly waits for the end of the call, and decodes its only response.
+// The error is a status, or the transport's if raw is true.
+func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool) { //nolint:revive // raw says more about err
+	buffered, ended, err := a.stream.Await(ctx, a.demand(true))
+	if err != nil {
+		return err, true
+	}
+	h, err := a.stream.Header(ctx)
+	if err != nil {
+		return err, true
+	}
+	if err := a.parseHeader(h, ended && a.stream.Trailer() == nil); err != nil {
+		return err, false
+	}
+	if ended {
+		if err := a.verdict(ctx); err != nil {
+			return err, false
+		}
+	}
+	env, n, err := envelope.Parse(buffered, a.messenger.maxReceive)
+	switch {
+	case err != nil:
+		return a.messenger.misframed(err), false
+	case n == 0 && len(buffered) > 0:
+		return a.messenger.misframed(envelope.ErrTruncated), false
+	case n == 0:
+		return a.messenger.wrongCount(true), false
+	case n < len(buffered):
+		return a.messenger.wrongCount(false), false
+	}
+	err = a.messenger.open(env, a.decompressor, msg)
+	if err == nil {
+		a.stream.Discard(n)
+	}
+	return err, false
+}
+
+// release gives the request's buffer back.
+func (a *attempt) release() {
+	if a.body != nil {
+		buffer.Put(a.body)
+		a.body = nil
+	}
+}

@@ -1,0 +1,150 @@
+package yodel
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/yodelrpc/yodel/encoding"
+	"github.com/yodelrpc/yodel/metadata"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// Call is one RPC. Its fields are the request side; its methods are safe for
+// concurrent use, and may be called after the call has ended.
+type Call struct {
+	// Method is what is called. It must not be changed.
+	Method *Method
+	// RequestHeader is the request's metadata. On a client, interceptors may
+	// add to it until they call the next Invoker. On a server it is what came,
+	// and is the handler's.
+	RequestHeader metadata.MD
+
+	params *callParams
+	server *serverCall
+
+	mu     sync.Mutex
+	peer   *transport.ConnInfo
+	ended  bool
+	result error
+	onDone []func(error)
+}
+
+// NewCall returns a call for a [Caller] to start.
+func NewCall(m *Method, opts ...CallOption) *Call {
+	made := &struct {
+		Call
+		callParams
+	}{}
+	made.Method = m
+	made.params = &made.callParams
+	made.RequestHeader = made.callParams.apply(nil, opts)
+	return &made.Call
+}
+
+// Add applies more options to a call that has not started.
+func (c *Call) Add(opts ...CallOption) {
+	if c.params == nil {
+		c.params = &callParams{}
+	}
+	c.RequestHeader = c.params.apply(c.RequestHeader, opts)
+}
+
+var (
+	errOnlyServer = errors.New("yodel: this is a method of a server's calls")
+	errHeaderSent = errors.New("yodel: the response's header section has been sent already")
+	errCallEnded  = errors.New("yodel: the call has ended already")
+)
+
+// SetHeader adds to the metadata of the response's header section, which is
+// sent with the first message or the status. It is an error once it is sent,
+// and if a field may not be sent.
+func (c *Call) SetHeader(md metadata.MD) error {
+	if c.server == nil {
+		return errOnlyServer
+	}
+	return c.server.setHeader(md)
+}
+
+// SendHeader sends the response's header section now.
+func (c *Call) SendHeader() error {
+	if c.server == nil {
+		return errOnlyServer
+	}
+	return c.server.sendHeader()
+}
+
+// SetTrailer adds to the metadata that is sent with the status. It is an error
+// when the handler has returned, and if a field may not be sent.
+func (c *Call) SetTrailer(md metadata.MD) error {
+	if c.server == nil {
+		return errOnlyServer
+	}
+	return c.server.setTrailer(md)
+}
+
+// SetCompressor chooses what compresses the response's messages, if the client
+// accepts it; nil compresses none. It is an error once the header section is
+// sent.
+func (c *Call) SetCompressor(compressor encoding.Compressor) error {
+	if c.server == nil {
+		return errOnlyServer
+	}
+	return c.server.setCompressor(compressor)
+}
+
+// Peer describes the connection that carries the call. It is nil on a client
+// until the call has one.
+func (c *Call) Peer() *transport.ConnInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peer
+}
+
+func (c *Call) setPeer(info *transport.ConnInfo) {
+	c.mu.Lock()
+	c.peer = info
+	c.mu.Unlock()
+}
+
+// OnDone has f called once, when the call has ended, with what it ended with:
+// nil for OK. On a server that is what the handler returned. If the call has
+// ended already, f is called at once.
+func (c *Call) OnDone(f func(error)) {
+	c.mu.Lock()
+	if !c.ended {
+		c.onDone = append(c.onDone, f)
+		c.mu.Unlock()
+		return
+	}
+	result := c.result
+	c.mu.Unlock()
+	f(result)
+}
+
+// end records the result and calls whoever asked to be told. Only the first
+// call counts.
+func (c *Call) end(result error) {
+	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return
+	}
+	c.ended, c.result = true, result
+	tell := c.onDone
+	c.onDone = nil
+	c.mu.Unlock()
+	for _, f := range tell {
+		f(result)
+	}
+}
+
+// callKey is the context key of a server's call.
+type callKey struct{}
+
+// CallFrom returns the call that a handler's context belongs to, and nil if
+// there is none.
+func CallFrom(ctx context.Context) *Call {
+	call, _ := ctx.Value(callKey{}).(*Call)
+	return call
+}

@@ -1,0 +1,409 @@
+package yodel
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/envelope"
+	"github.com/yodelrpc/yodel/metadata"
+	"github.com/yodelrpc/yodel/status"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// clientStream is a call of a channel in flight.
+//
+// sending and receiving are turns: whoever has one owns that part of the
+// attempt. Who needs both takes receiving first.
+type clientStream struct {
+	attempt
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	// stop detaches the stream from ctx.
+	stop func() bool
+	call *Call
+
+	sending, receiving turn
+	// opened is closed when the stream has been opened or cannot be. Only the
+	// kinds with one request open late, with the request.
+	opened chan struct{}
+
+	// The sending turn guards these.
+	openErr    error
+	sentAll    bool
+	sendFailed error
+
+	// The receiving turn guards these.
+	received bool
+
+	mu sync.Mutex
+	// ended tells that the call has ended, and result how: nil is OK.
+	ended  bool
+	result error
+}
+
+var _ Stream = (*clientStream)(nil)
+
+var (
+	errStreamClosed = errors.New("yodel: the stream was closed before the call had ended")
+	errSendEnded    = errors.New("yodel: Send after CloseSend")
+	errOneRequest   = errors.New("yodel: the method has one request, and it has been sent")
+)
+
+// start is the innermost Invoker.
+func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
+	if call.Method == nil {
+		return nil, channelError(status.Internal, "the call has no Method", nil)
+	}
+	if ctx.Err() != nil {
+		return nil, contextError(ctx, "before the call was sent", nil)
+	}
+	s := &clientStream{call: call, opened: make(chan struct{})}
+	if call.params != nil {
+		s.params = *call.params
+	}
+	if err := s.begin(c, call.Method, call.RequestHeader); err != nil {
+		return nil, err
+	}
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	// The end of ctx must reach the peer even if nobody sends or receives.
+	s.stop = context.AfterFunc(s.ctx, s.contextEnded)
+	if !call.Method.Kind.oneRequest() {
+		// The peer may answer before it has a message.
+		if err := s.openWith(nil, false); err != nil {
+			s.finish(err)
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// openWith opens the stream. It is called once, with the sending turn or before
+// anybody else knows of s.
+func (s *clientStream) openWith(data []byte, end bool) error {
+	defer close(s.opened)
+	s.openErr = s.attempt.open(s.ctx, data, end)
+	if s.openErr == nil {
+		s.call.setPeer(s.stream.Conn().Info())
+	}
+	return s.openErr
+}
+
+// contextEnded ends the call with its context. Whoever sends or receives is
+// about to stop, because the context has.
+func (s *clientStream) contextEnded() {
+	s.receiving.take()
+	s.sending.take()
+	s.finish(s.closedOr(contextError(s.ctx, "while the call was in flight", nil)))
+	s.sending.give()
+	s.receiving.give()
+}
+
+// outcome returns the result of a call that has ended.
+func (s *clientStream) outcome() (result error, ended bool) { //nolint:revive // the result is an error
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.result, s.ended
+}
+
+// asReceived is a result as Receive returns it.
+func asReceived(result error) error {
+	if result == nil {
+		return io.EOF
+	}
+	return result
+}
+
+// Send implements [Stream].
+func (s *clientStream) Send(msg any) error {
+	s.sending.take()
+	defer s.sending.give()
+	if result, ended := s.outcome(); ended {
+		return asReceived(result)
+	}
+	switch {
+	case s.sentAll && s.method.Kind.oneRequest():
+		return channelError(status.Internal, "client: a second request of "+s.messenger.path, errOneRequest)
+	case s.sentAll:
+		return channelError(status.Internal, "client: a request of "+s.messenger.path, errSendEnded)
+	case s.sendFailed != nil:
+		return s.sendFailed
+	}
+	data, err := s.seal(msg)
+	if err != nil {
+		return err
+	}
+	if s.method.Kind.oneRequest() {
+		// It stays in hand until the call has an answer: another server may
+		// need it.
+		s.body, s.sentAll = data, true
+		return s.sent(s.openWith(data, true))
+	}
+	s.out = transport.Outgoing{Data: data}
+	err = s.stream.Send(s.ctx, &s.out)
+	buffer.Put(data)
+	return s.sent(err)
+}
+
+// CloseSend implements [Stream].
+func (s *clientStream) CloseSend() error {
+	s.sending.take()
+	defer s.sending.give()
+	if s.sentAll || s.sendFailed != nil {
+		return nil
+	}
+	if _, ended := s.outcome(); ended {
+		return nil
+	}
+	s.sentAll = true
+	if s.method.Kind.oneRequest() {
+		return s.sent(s.openWith(nil, true))
+	}
+	s.out = transport.Outgoing{End: true}
+	err := s.sent(s.stream.Send(s.ctx, &s.out))
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// sent looks at the error of sending, with the sending turn.
+func (s *clientStream) sent(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case s.openErr != nil:
+		s.finish(err)
+		return err
+	case errors.Is(err, transport.ErrEnded):
+		s.sendFailed = s.early()
+	default:
+		s.sendFailed = callFailure(s.ctx, err)
+		if s.receiving.tryTake() {
+			s.finish(s.closedOr(s.sendFailed))
+			s.receiving.give()
+		}
+	}
+	return s.sendFailed
+}
+
+// early returns the status of a call that the peer has ended while it was being
+// sent to; io.EOF if that is OK.
+func (s *clientStream) early() error {
+	if !s.receiving.tryTake() {
+		// Somebody is receiving, and gets it.
+		return io.EOF
+	}
+	defer s.receiving.give()
+	_, ended, err := s.stream.Await(s.ctx, func([]byte) int { return 0 })
+	if err != nil || !ended {
+		return io.EOF
+	}
+	h, err := s.stream.Header(s.ctx)
+	if err != nil {
+		return io.EOF
+	}
+	if err := s.parseHeader(h, s.stream.Trailer() == nil); err != nil {
+		return err
+	}
+	md := s.response.Metadata
+	result := s.verdict(s.ctx)
+	s.response.Metadata = md
+	return asReceived(result)
+}
+
+// Receive implements [Stream].
+func (s *clientStream) Receive(msg any) error {
+	s.receiving.take()
+	defer s.receiving.give()
+	if result, ended := s.outcome(); ended {
+		return asReceived(result)
+	}
+	if s.received && s.method.Kind.oneResponse() {
+		return io.EOF
+	}
+	if err := s.awaitOpen(); err != nil {
+		return err
+	}
+	for {
+		err, raw := s.receive(msg)
+		switch {
+		case !raw && err == nil:
+			s.received = true
+			if s.method.Kind.oneResponse() {
+				s.finishReceiving(nil)
+			}
+			return nil
+		case !raw:
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return asReceived(s.finishReceiving(err))
+		case s.retry(err):
+		default:
+			return s.finishReceiving(callFailure(s.ctx, err))
+		}
+	}
+}
+
+// awaitOpen waits until a stream that opens late has been opened.
+func (s *clientStream) awaitOpen() error {
+	select {
+	case <-s.opened:
+	case <-s.ctx.Done():
+		// The sender sees the same, and ends the call if it is at work.
+		return s.closedOr(contextError(s.ctx, "before the call was sent", nil))
+	}
+	return s.openErr
+}
+
+// receive decodes one message. raw tells that the error is the transport's.
+func (s *clientStream) receive(msg any) (err error, raw bool) { //nolint:revive // raw says more about err
+	if s.method.Kind.oneResponse() {
+		return s.receiveOnly(s.ctx, msg)
+	}
+	buffered, ended, err := s.stream.Await(s.ctx, s.demand(false))
+	if err != nil {
+		return err, true
+	}
+	h, err := s.stream.Header(s.ctx)
+	if err != nil {
+		return err, true
+	}
+	last := ended && s.stream.Trailer() == nil && len(buffered) == 0
+	if err := s.parseHeader(h, last); err != nil {
+		return err, false
+	}
+	env, n, err := envelope.Parse(buffered, s.messenger.maxReceive)
+	switch {
+	case err != nil:
+		return s.messenger.misframed(err), false
+	case n > 0:
+		err = s.messenger.open(env, s.decompressor, msg)
+		s.stream.Discard(n)
+		return err, false
+	}
+	// The stream has ended.
+	if err := s.verdict(s.ctx); err != nil {
+		return err, false
+	}
+	if len(buffered) > 0 {
+		return s.messenger.misframed(envelope.ErrTruncated), false
+	}
+	return io.EOF, false
+}
+
+// retry makes another attempt of a call that no server has acted on, and whose
+// request is still in hand. It is called with the receiving turn.
+func (s *clientStream) retry(err error) bool {
+	if s.body == nil || s.received {
+		return false
+	}
+	s.sending.take()
+	defer s.sending.give()
+	if !s.again(s.stream.Conn(), err) {
+		return false
+	}
+	s.stream.Close()
+	if s.attempt.open(s.ctx, s.body, true) != nil {
+		// The first failure says more.
+		return false
+	}
+	s.parsed = false
+	s.call.setPeer(s.stream.Conn().Info())
+	return true
+}
+
+// finishReceiving ends the call, with the receiving turn.
+func (s *clientStream) finishReceiving(result error) error {
+	result = s.closedOr(result)
+	if result != nil && s.stream != nil {
+		// A sender that is at work must not go on.
+		s.stream.Reset(transport.ReasonCanceled)
+	}
+	s.sending.take()
+	s.finish(result)
+	s.sending.give()
+	return result
+}
+
+// closedOr is err, unless the call failed because Close was called.
+func (s *clientStream) closedOr(err error) error {
+	if err != nil && errors.Is(context.Cause(s.ctx), errStreamClosed) {
+		return channelError(status.Canceled, "the call was abandoned", errStreamClosed)
+	}
+	return err
+}
+
+// finish ends the call, with both turns or before anybody else knows of s. Only
+// the first call counts.
+func (s *clientStream) finish(result error) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.ended, s.result = true, result
+	s.mu.Unlock()
+	s.stop()
+	if s.stream != nil {
+		s.stream.Close()
+	}
+	s.cancel(nil)
+	s.release()
+	s.call.end(result)
+}
+
+// Header implements [Stream].
+func (s *clientStream) Header() (metadata.MD, error) {
+	s.receiving.take()
+	defer s.receiving.give()
+	if result, ended := s.outcome(); ended && !s.parsed {
+		return nil, result
+	}
+	for !s.parsed {
+		if err := s.awaitOpen(); err != nil {
+			return nil, err
+		}
+		h, err := s.stream.Header(s.ctx)
+		if err != nil {
+			if s.retry(err) {
+				continue
+			}
+			return nil, s.finishReceiving(callFailure(s.ctx, err))
+		}
+		if trailersOnly(h) {
+			// Receive has the status, and Trailer the metadata.
+			return nil, nil
+		}
+		if err := s.parseHeader(h, false); err != nil {
+			return nil, s.finishReceiving(err)
+		}
+	}
+	return s.response.Metadata.Clone(), nil
+}
+
+// Trailer implements [Stream].
+func (s *clientStream) Trailer() metadata.MD {
+	if _, ended := s.outcome(); !ended {
+		return nil
+	}
+	return s.trailer.Clone()
+}
+
+// Close implements [Stream].
+func (s *clientStream) Close() error {
+	if _, ended := s.outcome(); ended {
+		return nil
+	}
+	s.stop()
+	s.cancel(errStreamClosed)
+	s.receiving.take()
+	s.sending.take()
+	s.finish(channelError(status.Canceled, "the call was abandoned", errStreamClosed))
+	s.sending.give()
+	s.receiving.give()
+	return nil
+}

@@ -1,0 +1,153 @@
+package yodel
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/protocol"
+	"github.com/yodelrpc/yodel/metadata"
+	"github.com/yodelrpc/yodel/status"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// leastHeaderBytes is what every peer accepts of a header section: what gRPC
+// suggests as its limit is twice this.
+const leastHeaderBytes = 4 << 10
+
+// finish ends the call with what its handler returned: it sends the status, and
+// with it all that has been held back.
+func (s *serverCall) finish(err error) {
+	s.mu.Lock()
+	s.returned = true
+	s.mu.Unlock()
+	if !s.sending.tryTake() {
+		// The handler has left a goroutine that still sends. It must not hold
+		// the call up, nor send after the status.
+		s.reset(transport.ReasonCanceled)
+		s.sending.take()
+	}
+	err = s.result(err)
+	if s.ctx.Err() == nil {
+		s.sendStatus(err)
+	}
+	if s.answer != nil {
+		buffer.Put(s.answer)
+		s.answer = nil
+	}
+	s.sending.give()
+	s.ctx.cancel(context.Canceled, nil)
+	if !s.receiving.tryTake() {
+		// The same for receiving. The answer is complete (RFC 9113 §8.1).
+		s.reset(transport.ReasonNone)
+		s.receiving.take()
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stream.Close()
+	s.receiving.give()
+	s.tell(err)
+}
+
+// result corrects an OK that is none.
+func (s *serverCall) result(err error) error {
+	switch {
+	case err != nil:
+		return err
+	case s.sendFail != nil:
+		return s.sendFail
+	case s.answer == nil && s.Method.Kind.oneResponse():
+		m := s.messenger()
+		return m.wrongCount(true)
+	default:
+		return nil
+	}
+}
+
+// sendStatus sends the status. Nothing is returned: if it cannot be sent, the
+// peer has gone.
+func (s *serverCall) sendStatus(err error) {
+	shown := s.server.visible(s.Method, err)
+	sc := s.server.scratch()
+	defer s.server.giveScratch(sc)
+	s.mu.Lock()
+	trailer, early := s.trailer, !s.headerSent && len(s.header) == 0
+	s.mu.Unlock()
+	if shown == nil {
+		sc.out.Data = s.answer
+		early = false
+	}
+	if !early {
+		if bad := s.takeHeader(sc); bad != nil {
+			shown, _ = status.ForPeer(bad)
+			sc.out.Data, early = nil, true
+		}
+	}
+	s.fillStatus(sc, shown, trailer, early, -1)
+	if s.stillTooLarge(s.stream.Send(context.Background(), &sc.out)) {
+		// What the peer accepts is not known here. The status goes in any case.
+		sc.head.More = nil
+		s.fillStatus(sc, shown, trailer, early, leastHeaderBytes)
+		_ = s.stream.Send(context.Background(), &sc.out)
+	}
+}
+
+// fillStatus adds the status to what is sent: as a trailer section, or early, as
+// part of a header section that is the last (Trailers-Only; gRFC A6 wants it
+// for a failure before the first message, which can then be retried).
+func (s *serverCall) fillStatus(sc *sendScratch, shown *status.Error, trailer metadata.MD, early bool, limit int) {
+	if shown == nil && len(trailer) == 0 {
+		sc.trailer = transport.Header{Block: okTrailer}
+		sc.out.Trailer = &sc.trailer
+		return
+	}
+	fields, lost, _ := protocol.AppendTrailer(nil, shown, trailer, limit)
+	if lost != 0 && s.server.cfg.Logger != nil {
+		s.server.cfg.Logger.LogAttrs(context.Background(), slog.LevelWarn, "the status is too large for the peer and is cut",
+			slog.String("method", s.Method.Path()))
+	}
+	if early {
+		sc.head = transport.Header{Block: s.request.response, More: fields}
+		sc.out.Header, sc.out.End = &sc.head, true
+		return
+	}
+	sc.trailer = transport.Header{More: fields}
+	sc.out.Trailer = &sc.trailer
+}
+
+// stillTooLarge tells whether nothing was sent because a section is too large.
+func (s *serverCall) stillTooLarge(err error) bool {
+	var te *transport.Error
+	return errors.As(err, &te) && te.Reason == transport.ReasonHeaderTooLarge && te.Initiator == transport.Local
+}
+
+// tell tells those who asked to be told of the end.
+func (s *serverCall) tell(err error) {
+	if !s.server.cfg.CrashOnPanic {
+		defer s.server.recovered(s.Method, nil)
+	}
+	s.end(err)
+}
+
+// visible returns what the peer is told of a handler's error, and logs what it
+// is not told.
+func (s *Server) visible(m *Method, err error) *status.Error {
+	shown, hidden := status.ForPeer(err)
+	if !hidden {
+		return shown
+	}
+	if s.cfg.Logger != nil {
+		level := slog.LevelWarn
+		if shown.Code() == status.Internal || shown.Code() == status.Unknown {
+			level = slog.LevelError
+		}
+		s.cfg.Logger.LogAttrs(context.Background(), level, "a handler's error is not shown to the peer",
+			slog.String("method", m.Path()), slog.String("code", shown.Code().String()), slog.Any("error", err))
+	}
+	if s.cfg.ShowErrors {
+		shown, _ = status.ForPeer(status.Make(status.FromProgram, shown.Code(), err.Error(), shown.Details(), nil))
+	}
+	return shown
+}

@@ -1,0 +1,352 @@
+package yodel
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/yodelrpc/yodel/encoding"
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/envelope"
+	"github.com/yodelrpc/yodel/internal/protocol"
+	"github.com/yodelrpc/yodel/metadata"
+	"github.com/yodelrpc/yodel/status"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// serverCall is a call on a server: the Call, its Stream and its context in one
+// piece of memory, because there is one for every call. It is never reused:
+// handlers may keep any of the three.
+type serverCall struct {
+	Call
+	ctx     callContext
+	server  *Server
+	request *request
+	stream  transport.Stream
+
+	// Whoever has a turn owns that part of the stream.
+	sending, receiving turn
+
+	// The sending turn guards these.
+
+	// answer is the sealed response of a method that has one. It leaves when
+	// the handler has returned.
+	answer   []byte
+	sendFail error
+
+	// The receiving turn guards these.
+	received bool
+
+	// Call.mu guards these.
+
+	header, trailer metadata.MD
+	compressor      encoding.Compressor
+	// compressorSet tells that compressor was chosen for this call, and
+	// compressorUsed that it can no longer be.
+	compressorSet, compressorUsed bool
+	headerSent                    bool
+	// returned tells that the handler has, closed that stream has been closed.
+	returned, closed bool
+}
+
+var (
+	_ Stream            = (*serverCall)(nil)
+	_ transport.Watcher = (*serverCall)(nil)
+)
+
+var errReturned = errors.New("yodel: the handler has returned, and that ended the call")
+
+// sendScratch is what a send lends to the transport.
+type sendScratch struct {
+	out           transport.Outgoing
+	head, trailer transport.Header
+}
+
+func (s *Server) scratch() *sendScratch {
+	if sc, ok := s.scratches.Get().(*sendScratch); ok {
+		return sc
+	}
+	return new(sendScratch)
+}
+
+func (s *Server) giveScratch(sc *sendScratch) {
+	*sc = sendScratch{}
+	s.scratches.Put(sc)
+}
+
+// serve runs the call.
+func (s *serverCall) serve(timeout time.Duration) {
+	route := s.request.route
+	route.running.Add(1)
+	defer route.running.Add(-1)
+	err := errExited
+	// Also when the handler ends its goroutine.
+	defer func() { s.finish(err) }()
+	if timeout != protocol.NoTimeout {
+		if timeout <= 0 {
+			err = status.New(status.DeadlineExceeded, "the deadline passed before the call arrived")
+			return
+		}
+		s.ctx.expireIn(timeout, s.expire)
+	}
+	s.stream.Watch(s)
+	err = s.run()
+}
+
+// StreamFailed implements [transport.Watcher].
+func (s *serverCall) StreamFailed(err error) { s.ctx.cancel(context.Canceled, err) }
+
+// expire ends a call whose deadline has passed.
+func (s *serverCall) expire() {
+	if !s.ctx.cancel(context.DeadlineExceeded, nil) {
+		return
+	}
+	s.reset(transport.ReasonCanceled)
+}
+
+// reset ends the stream unless it has been closed.
+func (s *serverCall) reset(reason transport.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.stream.Reset(reason)
+	}
+}
+
+func (s *serverCall) messenger() messenger {
+	return messenger{
+		codec: s.request.codec, maxReceive: s.server.limits.receive, maxSend: s.server.limits.send,
+		side: serverText, path: s.request.route.path,
+	}
+}
+
+// lost is the status of a call whose stream failed with err. The handler sees
+// it, and nobody else: there is no one to send it to.
+func (s *serverCall) lost(err error) error {
+	s.ctx.cancel(context.Canceled, err)
+	if errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
+		return channelError(status.DeadlineExceeded, "the call's deadline has passed", context.DeadlineExceeded)
+	}
+	return channelError(status.Canceled, "the client has gone", causes{context.Canceled, err})
+}
+
+// usable tells why the call can take no more of its handler.
+func (s *serverCall) usable() error {
+	s.mu.Lock()
+	returned := s.returned
+	s.mu.Unlock()
+	if returned {
+		return channelError(status.Canceled, s.Method.Path(), errReturned)
+	}
+	return nil
+}
+
+// Receive implements [Stream].
+func (s *serverCall) Receive(msg any) error {
+	s.receiving.take()
+	defer s.receiving.give()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	one := s.Method.Kind.oneRequest()
+	if one && s.received {
+		return io.EOF
+	}
+	buffered, ended, err := s.stream.Await(context.Background(), s.server.limits.demand(one))
+	if err != nil {
+		return s.lost(err)
+	}
+	m := s.messenger()
+	env, n, err := envelope.Parse(buffered, m.maxReceive)
+	switch {
+	case err != nil:
+		return m.misframed(err)
+	case n == 0 && len(buffered) > 0:
+		return m.misframed(envelope.ErrTruncated)
+	case n == 0 && one:
+		return m.wrongCount(true)
+	case n == 0:
+		return io.EOF
+	case one && (n < len(buffered) || !ended):
+		return m.wrongCount(false)
+	}
+	if err := m.open(env, s.request.decompressor, msg); err != nil {
+		return err
+	}
+	s.stream.Discard(n)
+	s.received = true
+	return nil
+}
+
+// Send implements [Stream].
+func (s *serverCall) Send(msg any) error {
+	s.sending.take()
+	defer s.sending.give()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if s.sendFail != nil {
+		return s.sendFail
+	}
+	m := s.messenger()
+	one := s.Method.Kind.oneResponse()
+	if one && s.answer != nil {
+		return m.wrongCount(false)
+	}
+	data, err := m.seal(msg, s.useCompressor())
+	if err != nil {
+		// A message that is missing must not end as OK.
+		s.sendFail = err
+		return err
+	}
+	if one {
+		s.answer = data
+		return nil
+	}
+	err = s.write(data)
+	buffer.Put(data)
+	if err != nil {
+		s.sendFail = err
+	}
+	return err
+}
+
+// write sends a message, and the header section before it if that has not left.
+func (s *serverCall) write(data []byte) error {
+	sc := s.server.scratch()
+	defer s.server.giveScratch(sc)
+	sc.out.Data = data
+	if err := s.takeHeader(sc); err != nil {
+		return err
+	}
+	if err := s.stream.Send(context.Background(), &sc.out); err != nil {
+		return s.lost(err)
+	}
+	return nil
+}
+
+// takeHeader adds the header section to what is sent, once.
+func (s *serverCall) takeHeader(sc *sendScratch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.headerSent {
+		return nil
+	}
+	s.headerSent = true
+	sc.head.Block = s.request.response
+	if compressor := s.useCompressorLocked(); compressor != nil {
+		sc.head.Block = s.server.responses.get(s.request.parsed.Subtype, compressor.Name())
+	}
+	if len(s.header) > 0 {
+		var err error
+		if sc.head.More, err = protocol.AppendMetadata(nil, s.header); err != nil {
+			return status.New(status.Internal, "server: the response's metadata cannot be sent: "+err.Error())
+		}
+	}
+	sc.out.Header = &sc.head
+	return nil
+}
+
+func (s *serverCall) useCompressor() encoding.Compressor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.useCompressorLocked()
+}
+
+// useCompressorLocked returns what compresses the responses, and fixes it. What
+// the client does not accept is not used.
+func (s *serverCall) useCompressorLocked() encoding.Compressor {
+	if s.compressorUsed {
+		return s.compressor
+	}
+	s.compressorUsed = true
+	if !s.compressorSet {
+		s.compressor = s.server.cfg.Compressor
+	}
+	if s.compressor != nil && !s.request.parsed.Accepts(s.compressor.Name()) {
+		s.compressor = nil
+	}
+	return s.compressor
+}
+
+// CloseSend implements [Stream].
+func (*serverCall) CloseSend() error { return nil }
+
+// Header implements [Stream].
+func (s *serverCall) Header() (metadata.MD, error) { return s.RequestHeader.Clone(), nil }
+
+// Trailer implements [Stream].
+func (*serverCall) Trailer() metadata.MD { return nil }
+
+// Close implements [Stream]. A handler ends its call by returning.
+func (*serverCall) Close() error { return nil }
+
+func (s *serverCall) setHeader(md metadata.MD) error {
+	if err := protocol.CheckMetadata(md); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.returned:
+		return errCallEnded
+	case s.headerSent:
+		return errHeaderSent
+	}
+	s.header = append(s.header, md...)
+	return nil
+}
+
+func (s *serverCall) setTrailer(md metadata.MD) error {
+	if err := protocol.CheckMetadata(md); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.returned {
+		return errCallEnded
+	}
+	s.trailer = append(s.trailer, md...)
+	return nil
+}
+
+func (s *serverCall) setCompressor(compressor encoding.Compressor) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.returned:
+		return errCallEnded
+	case s.headerSent || s.compressorUsed:
+		return errHeaderSent
+	}
+	s.compressor, s.compressorSet = compressor, true
+	return nil
+}
+
+func (s *serverCall) sendHeader() error {
+	s.mu.Lock()
+	sent := s.headerSent
+	s.mu.Unlock()
+	if sent {
+		// Not waiting behind a message that flow control holds back.
+		return errHeaderSent
+	}
+	s.sending.take()
+	defer s.sending.give()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	sc := s.server.scratch()
+	defer s.server.giveScratch(sc)
+	if err := s.takeHeader(sc); err != nil {
+		return err
+	}
+	if sc.out.Header == nil {
+		return errHeaderSent
+	}
+	if err := s.stream.Send(context.Background(), &sc.out); err != nil {
+		return s.lost(err)
+	}
+	return nil
+}

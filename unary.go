@@ -1,0 +1,125 @@
+package yodel
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/metadata"
+	"github.com/yodelrpc/yodel/status"
+)
+
+// CallUnary makes a call with one message each way, and decodes the answer into
+// resp, which holds nothing of use if the error is not nil. The error is the
+// call's status.
+//
+// With a *Channel that has no interceptors nothing is made for the call but
+// what the transport makes; the semantics are those of the Stream.
+func CallUnary(ctx context.Context, caller Caller, m *Method, req, resp any, opts ...CallOption) error {
+	if c, ok := caller.(*Channel); ok && c.invoker == nil {
+		return c.unary(ctx, m, req, resp, opts)
+	}
+	call := NewCall(m, opts...)
+	stream, err := caller.Start(ctx, call)
+	if err != nil {
+		return err
+	}
+	err = exchange(stream, req, resp)
+	call.deliver(stream, err == nil)
+	call.deliverTrailer(stream)
+	_ = stream.Close()
+	return err
+}
+
+// exchange sends the only request of a call and receives its only response.
+func exchange(stream Stream, req, resp any) error {
+	err := stream.Send(req)
+	if err == nil {
+		err = stream.CloseSend()
+	}
+	// After an io.EOF the answer is there already.
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	err = stream.Receive(resp)
+	if errors.Is(err, io.EOF) {
+		return channelError(status.Unimplemented, "client: the call has no response, but its method has exactly one", nil)
+	}
+	return err
+}
+
+// deliver does what ReceiveHeader asked for. begun tells that a message has been
+// received: a call that failed before may have no header section to wait for.
+func (c *Call) deliver(stream Stream, begun bool) {
+	if c.params == nil || c.params.receiveHeader == nil || !begun {
+		return
+	}
+	if md, err := stream.Header(); err == nil {
+		*c.params.receiveHeader = md
+	}
+}
+
+// deliverTrailer does what ReceiveTrailer asked for.
+func (c *Call) deliverTrailer(stream Stream) {
+	if c.params != nil && c.params.receiveTrailer != nil {
+		*c.params.receiveTrailer = stream.Trailer()
+	}
+}
+
+// unary makes a unary call without a Stream.
+func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []CallOption) (err error) {
+	if ctx.Err() != nil {
+		return contextError(ctx, "before the call was sent", nil)
+	}
+	a, _ := c.attempts.Get().(*attempt)
+	if a == nil {
+		a = new(attempt)
+	}
+	// Also when the codec, which is the program's, panics.
+	defer c.endUnary(a)
+
+	var md metadata.MD
+	if len(opts) > 0 {
+		md = a.params.apply(nil, opts)
+	}
+	if err := a.begin(c, m, md); err != nil {
+		return err
+	}
+	if a.body, err = a.seal(req); err != nil {
+		return err
+	}
+	for {
+		if err := a.open(ctx, a.body, true); err != nil {
+			return err
+		}
+		err, raw := a.receiveOnly(ctx, resp)
+		if !raw {
+			return err
+		}
+		if !a.again(a.stream.Conn(), err) {
+			return callFailure(ctx, err)
+		}
+		a.stream.Close()
+		a.stream = nil
+	}
+}
+
+// endUnary delivers what the options asked for, and keeps the memory.
+func (c *Channel) endUnary(a *attempt) {
+	if p := a.params.receiveHeader; p != nil && a.parsed {
+		*p = a.response.Metadata
+	}
+	if p := a.params.receiveTrailer; p != nil {
+		*p = a.trailer
+	}
+	if a.stream != nil {
+		// A stream that has not finished is reset by this.
+		a.stream.Close()
+	}
+	if a.body != nil {
+		buffer.Put(a.body)
+	}
+	*a = attempt{}
+	c.attempts.Put(a)
+}
