@@ -32,9 +32,9 @@ const (
 	// ActLateFrame is a frame on a stream that is gone, or a WINDOW_UPDATE or
 	// RST_STREAM to no effect.
 	ActLateFrame
-	// ActPing is a PING that wants an answer (CVE-2019-9512).
-	ActPing
-	// ActSettings is a SETTINGS frame (CVE-2019-9515).
+	// ActSettings is a SETTINGS frame (CVE-2019-9515). PING is no act: peers
+	// measure bandwidth with it as fast as data flows. See PingPolicy and
+	// Replies.
 	ActSettings
 	actCount
 )
@@ -58,8 +58,6 @@ func (a Act) String() string {
 		return "empty_headers"
 	case ActLateFrame:
 		return "late_frame"
-	case ActPing:
-		return "ping"
 	case ActSettings:
 		return "settings"
 	}

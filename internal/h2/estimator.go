@@ -24,23 +24,23 @@ const (
 type Estimator struct {
 	window, max int
 	// waiting counts bytes since the last sample; at sampleAt the next starts.
-	waiting, sampleAt int
+	waiting, sampleAt int64
 	sampling          bool
 	// sample counts bytes since the PING was sent, at sentAt.
-	sample int
+	sample int64
 	sentAt time.Time
 	// best is the highest bandwidth seen, in bytes a second.
 	best float64
 }
 
 // NewEstimator returns an Estimator for a connection whose window is window
-// bytes. It grows up to max bytes; zero means DefaultMaxWindow, and a max not
+// bytes. It grows up to most bytes; zero means DefaultMaxWindow, and most not
 // above window that there are no samples and no growth.
-func NewEstimator(window, max int) Estimator {
-	if max == 0 {
-		max = DefaultMaxWindow
+func NewEstimator(window, most int) Estimator {
+	if most == 0 {
+		most = DefaultMaxWindow
 	}
-	return Estimator{window: window, max: min(max, MaxRecvWindow), sampleAt: window / sampleShare}
+	return Estimator{window: window, max: min(most, MaxRecvWindow), sampleAt: int64(window) / sampleShare}
 }
 
 // Window is the window in bytes that has been found so far.
@@ -50,13 +50,13 @@ func (e *Estimator) Window() int { return e.window }
 // kind PingBandwidth must be sent now.
 func (e *Estimator) Data(n int, now time.Time) (ping bool) {
 	if e.sampling {
-		e.sample += n
+		e.sample += int64(n)
 		return false
 	}
 	if e.window >= e.max || n <= 0 {
 		return false
 	}
-	e.waiting += n
+	e.waiting += int64(n)
 	if e.waiting < e.sampleAt {
 		return false
 	}
@@ -78,12 +78,13 @@ func (e *Estimator) Ack(now time.Time) (window int, grown bool) {
 	e.best = max(e.best, bandwidth)
 	// Two thirds: the updates of a window that limits are on their way for
 	// part of the round trip.
-	if faster && e.sample >= e.window-e.window/3 {
-		e.window = min(max(2*e.sample, 2*e.window), e.max)
-		e.sampleAt = e.window / sampleShare
+	full := int64(e.window)
+	if faster && e.sample >= full-full/3 {
+		full = min(2*max(e.sample, full), int64(e.max))
+		e.window, e.sampleAt = int(full), full/sampleShare
 		return e.window, true
 	}
 	// The window is not what limits: ask less and less often.
-	e.sampleAt = min(2*e.sampleAt, maxSampleEvery*e.window)
+	e.sampleAt = min(2*e.sampleAt, maxSampleEvery*full)
 	return e.window, false
 }

@@ -27,6 +27,9 @@ const (
 	DefaultEmptyDataBurst     = 100
 	DefaultGlitchBurst        = 10_000
 	DefaultGlitchesPerSecond  = 330
+	DefaultPingInterval       = 5 * time.Minute
+	DefaultIdlePingInterval   = 2 * time.Hour
+	DefaultPingStrikes        = 2
 	DefaultReplies            = 10_000
 	DefaultReplyBytes         = 256 << 10
 	DefaultReplyTime          = 10 * time.Second
@@ -81,6 +84,12 @@ type Limits struct {
 	// something and carry nothing.
 	GlitchBurst, GlitchesPerSecond int
 
+	// PingInterval is how far apart a client's PINGs must be that follow no
+	// HEADERS or DATA of ours, IdlePingInterval the same while no stream is
+	// open. PingStrikes is how many that come too early are let pass.
+	PingInterval, IdlePingInterval time.Duration
+	PingStrikes                    int
+
 	// Replies and ReplyBytes bound frames that the peer provoked and that wait
 	// to be written: at either of them reading pauses. ReplyTime is how long the
 	// peer may then take to read them.
@@ -114,13 +123,18 @@ func (l Limits) Resolve(role Role) Limits {
 	resolve(&l.EmptyDataBurst, DefaultEmptyDataBurst)
 	resolve(&l.GlitchBurst, DefaultGlitchBurst)
 	resolve(&l.GlitchesPerSecond, DefaultGlitchesPerSecond)
+	resolve(&l.PingInterval, DefaultPingInterval)
+	resolve(&l.IdlePingInterval, DefaultIdlePingInterval)
+	resolve(&l.PingStrikes, DefaultPingStrikes)
 	resolve(&l.Replies, DefaultReplies)
 	resolve(&l.ReplyBytes, DefaultReplyBytes)
 	resolve(&l.ReplyTime, DefaultReplyTime)
 	return l
 }
 
-func resolve[T int | time.Duration](field *T, byDefault T) {
+type limit interface{ int | time.Duration }
+
+func resolve[T limit](field *T, byDefault T) {
 	switch {
 	case *field == 0:
 		*field = byDefault
@@ -129,11 +143,16 @@ func resolve[T int | time.Duration](field *T, byDefault T) {
 	}
 }
 
-// off is a limit that nothing reaches. The highest time.Duration is 292 years.
-func off[T int | time.Duration]() T {
-	n := math.MaxInt
-	return T(n)
+// off is the highest value of its type, which nothing reaches: as a
+// time.Duration it is 292 years, where an int has 32 bits too.
+func off[T limit]() T {
+	n := math.MaxInt // a constant would have to fit both types
+	highest := T(n)
+	if d, ok := any(&highest).(*time.Duration); ok {
+		*d = math.MaxInt64
+	}
+	return highest
 }
 
 // isOff tells a field that was negative before Resolve.
-func isOff[T int | time.Duration](field T) bool { return field == off[T]() }
+func isOff[T limit](field T) bool { return field == off[T]() }

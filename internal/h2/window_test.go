@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"math"
 	"testing"
 
 	"github.com/yodelrpc/yodel/internal/frame"
@@ -136,8 +137,8 @@ func TestRecvWindowGrow(t *testing.T) {
 	if inc := w.Grow(1 << 19); inc != 0 || w.Size() != 1<<20 {
 		t.Fatal("windows do not shrink:", inc, w)
 	}
-	w.Demand(1 << 40)
-	w.Grow(1 << 40)
+	w.Demand(math.MaxInt)
+	w.Grow(math.MaxInt)
 	if w.Credit() > MaxWindow {
 		t.Fatalf("credit of %d is more than a window may be", w.Credit())
 	}
@@ -155,7 +156,7 @@ func FuzzRecvWindow(f *testing.F) {
 		w := NewRecvWindow(int(size))
 		mayForPeer := int64(size)
 		for i := 0; i+1 < len(ops); i += 2 {
-			n := int(ops[i+1]) * int(ops[i]>>3+1)
+			n := int(ops[i+1]) * (int(ops[i]>>3) + 1)
 			inc := uint32(0)
 			switch ops[i] % 5 {
 			case 0:
