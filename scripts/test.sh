@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every module's tests once: under -race where a C compiler works, and
 # says loudly where none does. RACE=require fails there instead; RACE=off
-# leaves -race out. With CI=true a skipped test is a failure.
+# leaves -race out. With CI=true a skipped test is a failure, apart from those
+# that are named below.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -84,8 +85,11 @@ if [ -n "$skips" ]; then
 	skipped=$(printf '%s\n' "$skips" | wc -l)
 	printf '%s\n' "$skips"
 fi
-if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
-	echo "CI=true: $skipped skipped tests count as failures"
+# The only tests that may be skipped in CI: they compare with data from outside,
+# which the repository does not hold.
+unexplained=$(printf '%s' "$skips" | grep -vcE -- '--- SKIP: TestVectors ' || true)
+if [ "${CI:-}" = true ] && [ "$unexplained" -gt 0 ]; then
+	echo "CI=true: $unexplained skipped tests count as failures"
 	status=1
 fi
 warn_race

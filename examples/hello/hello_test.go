@@ -5,7 +5,9 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"log"
 	"net"
 	"os"
 	"os/exec"
@@ -17,30 +19,35 @@ import (
 	"testing"
 )
 
-// programs are the built server and client.
-type programs struct{ server, client string }
+// server and client are the built programs.
+var server, client string
 
-func build(t *testing.T) programs {
-	t.Helper()
-	dir := t.TempDir()
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "yodel-hello-")
+	if err != nil {
+		log.Fatal(err)
+	}
 	out, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./server", "./client").CombinedOutput()
 	if err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+		log.Fatalf("go build: %v\n%s", err, out)
 	}
 	suffix := ""
 	if runtime.GOOS == "windows" {
 		suffix = ".exe"
 	}
-	return programs{server: filepath.Join(dir, "server"+suffix), client: filepath.Join(dir, "client"+suffix)}
+	server, client = filepath.Join(dir, "server"+suffix), filepath.Join(dir, "client"+suffix)
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 var started = regexp.MustCompile(`^server stub started on port (\d+) \.\.\.\n$`)
 
-// start runs the server on a free port, and returns its address once it says
+// startServer runs the server on a free port, and returns its address once it says
 // that it listens, and its process.
-func (p programs) start(t *testing.T) (addr string, process *exec.Cmd) {
+func startServer(t *testing.T) (addr string, process *exec.Cmd) {
 	t.Helper()
-	process = exec.Command(p.server, "-addr", "127.0.0.1:0")
+	process = exec.Command(server, "-addr", "127.0.0.1:0")
 	process.Stderr = os.Stderr
 	stdout, err := process.StdoutPipe()
 	if err != nil {
@@ -81,8 +88,7 @@ func runProgram(t *testing.T, name string, args ...string) result {
 }
 
 func TestNames(t *testing.T) {
-	p := build(t)
-	addr, _ := p.start(t)
+	addr, _ := startServer(t)
 	for _, c := range []struct {
 		title string
 		args  []string
@@ -99,28 +105,26 @@ func TestNames(t *testing.T) {
 		{"like a field", []string{`resp:  "x"`}, `resp: "Hello resp:  \"x\""`},
 		{"long", []string{strings.Repeat("a", 100_000)}, `resp: "Hello ` + strings.Repeat("a", 100_000) + `"`},
 	} {
-		got := runProgram(t, p.client, append([]string{"-addr", addr}, c.args...)...)
+		got := runProgram(t, client, append([]string{"-addr", addr}, c.args...)...)
 		if want := (result{c.want + "\n", "", 0}); got != want {
-			t.Errorf("%s: got %.300q, want %.300q", c.title, got, want)
+			t.Errorf("%s: got %.300s, want %.300s", c.title, fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want))
 		}
 	}
 }
 
 func TestBadNames(t *testing.T) {
-	p := build(t)
-	addr, _ := p.start(t)
-	got := runProgram(t, p.client, "-addr", addr, "Ad\xffa")
+	addr, _ := startServer(t)
+	got := runProgram(t, client, "-addr", addr, "Ad\xffa")
 	if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, `the name "Ad\xffa" is not valid UTF-8`) {
 		t.Errorf("a name that is not UTF-8: %+v", got)
 	}
-	got = runProgram(t, p.client, "-addr", addr, "Ada", "Lovelace")
+	got = runProgram(t, client, "-addr", addr, "Ada", "Lovelace")
 	if got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, "one name at most") {
 		t.Errorf("two names: %+v", got)
 	}
 }
 
 func TestServerNotUp(t *testing.T) {
-	p := build(t)
 	// A port that was free a moment ago.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -129,7 +133,7 @@ func TestServerNotUp(t *testing.T) {
 	addr := listener.Addr().String()
 	listener.Close()
 
-	got := runProgram(t, p.client, "-addr", addr)
+	got := runProgram(t, client, "-addr", addr)
 	if got.code != 1 || got.stdout != "" {
 		t.Errorf("exit status and output: %+v", got)
 	}
@@ -141,9 +145,8 @@ func TestServerNotUp(t *testing.T) {
 }
 
 func TestPortTaken(t *testing.T) {
-	p := build(t)
-	addr, _ := p.start(t)
-	got := runProgram(t, p.server, "-addr", addr)
+	addr, _ := startServer(t)
+	got := runProgram(t, server, "-addr", addr)
 	if got.code != 1 || got.stdout != "" {
 		t.Errorf("exit status and output: %+v", got)
 	}
@@ -155,10 +158,9 @@ func TestPortTaken(t *testing.T) {
 }
 
 func TestServerStops(t *testing.T) {
-	p := build(t)
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		addr, process := p.start(t)
-		if got := runProgram(t, p.client, "-addr", addr); got.code != 0 {
+		addr, process := startServer(t)
+		if got := runProgram(t, client, "-addr", addr); got.code != 0 {
 			t.Fatalf("the client failed: %+v", got)
 		}
 		if err := process.Process.Signal(signal); err != nil {
