@@ -59,8 +59,8 @@ type Error struct {
 	Code Code
 	// StreamID is the stream that ends; zero for the whole connection.
 	StreamID uint32
-	// Text says what was wrong. It holds no bytes of the peer's choosing other
-	// than numbers.
+	// Text says what was wrong. What the peer chose of it is numbers, or quoted
+	// and cut.
 	Text string
 }
 

@@ -27,7 +27,7 @@ func (e *FieldError) Error() string {
 	if e.Name == "" {
 		return "malformed header section: " + e.Text
 	}
-	return "malformed header section: field " + strconv.Quote(e.Name[:min(len(e.Name), maxShownName)]) + " " + e.Text
+	return "malformed header section: field " + strconv.QuoteToASCII(e.Name[:min(len(e.Name), maxShownName)]) + " " + e.Text
 }
 
 // OnStream is the stream error that e is.

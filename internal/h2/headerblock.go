@@ -89,7 +89,7 @@ func (b *HeaderBlock) Stream() (id uint32, endStream bool) { return b.id, b.endS
 // decoded: they are rare, and memory kept for them is not used again.
 func (b *HeaderBlock) Drop() { b.buf = nil }
 
-// Deadline is when Check fails an incomplete block; false when there is none.
+// Deadline is when CheckTime fails an incomplete block; false when there is none.
 func (b *HeaderBlock) Deadline() (time.Time, bool) {
 	return b.deadline, b.assembling && !isOff(b.patience)
 }
