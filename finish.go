@@ -119,6 +119,9 @@ func (s *serverCall) fillStatus(sc *sendScratch, shown *status.Error, trailer me
 
 // stillTooLarge tells whether nothing was sent because a section is too large.
 func (s *serverCall) stillTooLarge(err error) bool {
+	if err == nil {
+		return false
+	}
 	var te *transport.Error
 	return errors.As(err, &te) && te.Reason == transport.ReasonHeaderTooLarge && te.Initiator == transport.Local
 }

@@ -8,8 +8,14 @@ import "sync"
 type turn struct {
 	mu    sync.Mutex
 	taken bool
-	// queue are those who wait, in order; each gets its turn by a close.
-	queue []chan struct{}
+	// first is who gets the turn next.
+	first *turnWaiter
+}
+
+type turnWaiter struct {
+	// yours is closed to hand the turn over.
+	yours chan struct{}
+	next  *turnWaiter
 }
 
 // take waits for the turn.
@@ -20,10 +26,14 @@ func (t *turn) take() {
 		t.mu.Unlock()
 		return
 	}
-	mine := make(chan struct{})
-	t.queue = append(t.queue, mine)
+	w := &turnWaiter{yours: make(chan struct{})}
+	last := &t.first
+	for *last != nil {
+		last = &(*last).next
+	}
+	*last = w
 	t.mu.Unlock()
-	<-mine
+	<-w.yours
 }
 
 // tryTake takes the turn if it is free.
@@ -39,11 +49,11 @@ func (t *turn) tryTake() bool {
 func (t *turn) give() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.queue) == 0 {
+	w := t.first
+	if w == nil {
 		t.taken = false
 		return
 	}
-	next := t.queue[0]
-	t.queue = t.queue[1:]
-	close(next)
+	t.first = w.next
+	close(w.yours)
 }

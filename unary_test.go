@@ -18,6 +18,8 @@ import (
 
 type str = wrapperspb.StringValue
 
+type yodelConfig = yodeltest.Config
+
 func newStr() *str { return new(str) }
 
 var (
@@ -96,7 +98,7 @@ func passThrough(next yodel.Invoker) yodel.Invoker {
 
 // bothPaths runs body over the unary fast path and over the Stream: they must
 // not differ.
-func bothPaths(t *testing.T, name string, body func(t *testing.T, cfg yodeltest.Config)) {
+func bothPaths(t *testing.T, name string, body func(t *testing.T, cfg yodelConfig)) {
 	t.Helper()
 	bubble(t, name+"/fast", func(t *testing.T) { body(t, yodeltest.Config{}) })
 	bubble(t, name+"/stream", func(t *testing.T) {
