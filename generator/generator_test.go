@@ -366,3 +366,20 @@ func packageNames(t *testing.T, src []byte) map[string]bool {
 	delete(names, "_")
 	return names
 }
+
+// Templates in a program switch off the linker's removal of unused methods.
+func TestLinksNoTemplates(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".", "../cmd/protoc-gen-go-yodel").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	for _, banned := range []string{"text/template", "html/template", "net/http"} {
+		if slices.Contains(deps, banned) {
+			t.Errorf("the generator links %s", banned)
+		}
+	}
+	if !slices.Contains(deps, "google.golang.org/protobuf/compiler/protogen") {
+		t.Error("go list -deps shows no protogen: does this test see anything?")
+	}
+}

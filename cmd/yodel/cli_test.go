@@ -302,21 +302,35 @@ func TestGenerateFails(t *testing.T) {
 			name: "several errors, in order, in two files",
 			files: map[string]string{
 				"a.proto": "syntax = \"proto3\";\noption go_package = \"x/y\";\nmessage A {\n  Missing m = 1;\n  Lacking l = 2;\n}\n",
-				"b.proto": "syntax = \"proto3\";\noption go_package = \"x/y\";\nmessage B { string \u00e9 = 1; }\n",
+				"b.proto": "syntax = \"proto3\";\noption go_package = \"x/y\";\nmessage B { string s = 1; /* \u00e9 */ int32 s = 2; }\n",
 			},
 			args: []string{"b.proto", "a.proto"},
 			code: 1,
 			stderr: []string{
 				"a.proto:4:3: field A.m: unknown type Missing\n      Missing m = 1;\n      ^\n" +
 					"a.proto:5:3: field A.l: unknown type Lacking\n      Lacking l = 2;\n      ^\n",
-				"b.proto:3:20: ",
+				"b.proto:3:41: symbol \"B.s\" already defined",
+			},
+		},
+		{
+			name: "several syntax errors, in two files",
+			files: map[string]string{
+				"a.proto": "syntax = \"proto3\";\nmessage A {\n  int32 = 1;\n  int32 b 2;\n}\n",
+				"b.proto": "syntax = \"proto3\";\nmessage B { string \u00e9 = 1; }\n",
+			},
+			args: []string{"b.proto", "a.proto"},
+			code: 1,
+			stderr: []string{
+				"a.proto:3:9: syntax error: unexpected '='",
+				"a.proto:4:11: syntax error: expecting ';'",
+				"b.proto:2:20: invalid character\n    message B { string \u00e9 = 1; }\n                       ^\n",
 			},
 		},
 		{
 			name: "import not found",
 			files: map[string]string{
 				"go.mod": goMod, "p/a.proto": "syntax = \"proto3\";\nimport \"x/missing.proto\";\nimport \"../p/a.proto\";\nimport \"b.proto\";\nmessage M { Cascade c = 1; }\n",
-				"q/b.proto": "syntax = \"proto3\";\nimport \"y.proto\";\n",
+				"q/b.proto": "syntax = \"proto3\";\nimport \"y.proto\";\nmessage { }\n",
 			},
 			args: []string{"-I", "p", "-I", "q", "p/a.proto"},
 			code: 1,
@@ -326,7 +340,8 @@ func TestGenerateFails(t *testing.T) {
 					"p/a.proto:3:8: import \"../p/a.proto\" not found; searched p, q; -I adds a folder\n" +
 					"    import \"../p/a.proto\";\n           ^\n" +
 					"q/b.proto:2:8: import \"y.proto\" not found; searched p, q; -I adds a folder\n" +
-					"    import \"y.proto\";\n           ^\n",
+					"    import \"y.proto\";\n           ^\n" +
+					"q/b.proto:3:9: syntax error: unexpected '{'\n",
 			},
 		},
 		{

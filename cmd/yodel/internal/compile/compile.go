@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/bufbuild/protocompile"
-	"github.com/bufbuild/protocompile/linker"
 	"github.com/bufbuild/protocompile/protoutil"
 	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -59,54 +58,37 @@ func Compile(ctx context.Context, importPaths, files []string) (*Set, []Diagnost
 	if len(importPaths) == 0 {
 		importPaths = []string{"."}
 	}
-	src := &sources{importPaths: importPaths, disk: make(map[string]string), text: make(map[string][]byte), absent: make(map[string]bool)}
+	src := &sources{importPaths: importPaths, files: make(map[string]source)}
 	names, err := src.names(files)
 	if err != nil {
 		return nil, nil, err
 	}
-	linked, diagnostics, err := src.compile(ctx, names)
-	if linked == nil {
-		return nil, diagnostics, err
+	report := &diagnostics{sources: src, order: names}
+	if err := src.load(names, report); err != nil {
+		return nil, nil, err
 	}
-	set := &Set{Names: names, Disk: src.disk, text: src.text}
+	if list := report.sorted(); Failed(list) {
+		return nil, list, nil
+	}
+	compiler := protocompile.Compiler{
+		Resolver:       protocompile.WithStandardImports(src),
+		SourceInfoMode: protocompile.SourceInfoStandard,
+		Reporter:       reporter.NewReporter(report.error, report.warning),
+	}
+	linked, err := compiler.Compile(ctx, names...)
+	list := report.sorted()
+	if err != nil {
+		return nil, list, beyond(list, err)
+	}
+	set := &Set{Names: names, Disk: make(map[string]string), text: make(map[string][]byte)}
+	for name, f := range src.files {
+		set.Disk[name], set.text[name] = f.disk, f.text
+	}
 	seen := make(map[string]bool)
 	for _, f := range linked {
 		set.add(f, seen)
 	}
-	return set, diagnostics, nil
-}
-
-// compile compiles the files called names. The compiler gives up at the first
-// import that it does not find; to tell about all of them, compile tries again
-// with an empty file in its place. What the compiler says then about the other
-// files is left out: most of it would follow from what they lack.
-func (s *sources) compile(ctx context.Context, names []string) (linker.Files, []Diagnostic, error) {
-	var first *diagnostics
-	for {
-		report := &diagnostics{sources: s, order: names}
-		compiler := protocompile.Compiler{
-			Resolver:       protocompile.WithStandardImports(s),
-			SourceInfoMode: protocompile.SourceInfoStandard,
-			Reporter:       reporter.NewReporter(report.error, report.warning),
-		}
-		linked, err := compiler.Compile(ctx, names...)
-		if first == nil {
-			first = report
-		}
-		var positioned reporter.ErrorWithPos
-		var missing *notFoundError
-		switch {
-		case errors.As(err, &positioned) && errors.As(err, &missing) && !s.absent[missing.name]:
-			first.list = append(first.list, first.diagnostic(positioned))
-			s.absent[missing.name] = true
-			continue
-		case first != report:
-			return nil, first.sorted(), nil
-		case err != nil:
-			return nil, report.sorted(), report.beyond(err)
-		}
-		return linked, report.sorted(), nil
-	}
+	return set, list, nil
 }
 
 // add appends f after its imports.
@@ -129,12 +111,10 @@ func Failed(ds []Diagnostic) bool {
 
 // beyond returns what err says that the diagnostics do not: nil for an error
 // that was reported with its position.
-func (r *diagnostics) beyond(err error) error {
-	var positioned reporter.ErrorWithPos
-	if errors.Is(err, reporter.ErrInvalidSource) || errors.As(err, &positioned) {
-		if Failed(r.list) {
-			return nil
-		}
+func beyond(reported []Diagnostic, err error) error {
+	_, positioned := errors.AsType[reporter.ErrorWithPos](err)
+	if Failed(reported) && (positioned || errors.Is(err, reporter.ErrInvalidSource)) {
+		return nil
 	}
 	return fmt.Errorf("compile: %w", err)
 }

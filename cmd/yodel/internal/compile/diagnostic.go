@@ -3,10 +3,10 @@ package compile
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bufbuild/protocompile/reporter"
 )
@@ -54,18 +54,20 @@ func (d Diagnostic) String() string {
 	return b.String()
 }
 
-// diagnostics collects what the compiler reports; the compiler calls it from
-// one goroutine at a time.
+// diagnostics collects what the compiler reports. It is safe for concurrent
+// use: after an error, the compiler's goroutines outlive the compiler's call.
 type diagnostics struct {
 	sources *sources
 	order   []string // the files that were asked for
-	list    []Diagnostic
+
+	mu   sync.Mutex
+	list []Diagnostic
 }
 
 // error records err and lets the compiler go on, so that one run finds as many
 // errors as it can.
 func (r *diagnostics) error(err reporter.ErrorWithPos) error {
-	r.list = append(r.list, r.diagnostic(err))
+	r.add(r.diagnostic(err))
 	return nil
 }
 
@@ -75,26 +77,47 @@ func (r *diagnostics) warning(err reporter.ErrorWithPos) {
 	if slices.Contains(r.order, err.GetPosition().Filename) {
 		d := r.diagnostic(err)
 		d.Warning = true
-		r.list = append(r.list, d)
+		r.add(d)
 	}
+}
+
+func (r *diagnostics) add(d Diagnostic) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, d)
+}
+
+// sorted returns the diagnostics so far, each once, file by file from top to
+// bottom: the compiler works on several files at a time.
+func (r *diagnostics) sorted() []Diagnostic {
+	r.mu.Lock()
+	list := slices.Clone(r.list)
+	r.mu.Unlock()
+	slices.SortFunc(list, func(a, b Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
+	})
+	list = slices.Compact(list)
+	return slices.DeleteFunc(slices.Clone(list), func(d Diagnostic) bool { return d.echoes(list) })
+}
+
+// echoes reports whether d only says that the parser stumbled over what the
+// lexer has complained about at the same place.
+func (d Diagnostic) echoes(list []Diagnostic) bool {
+	return d.Message == "syntax error: unexpected error" && slices.ContainsFunc(list, func(other Diagnostic) bool {
+		return other.File == d.File && other.Line == d.Line && other.Column == d.Column && other.Message != d.Message
+	})
 }
 
 func (r *diagnostics) diagnostic(err reporter.ErrorWithPos) Diagnostic {
 	pos := err.GetPosition()
-	message := err.Unwrap().Error()
-	if missing, ok := errors.AsType[*notFoundError](err.Unwrap()); ok {
-		message = missing.Error()
-	}
-	d := Diagnostic{File: pos.Filename, Message: message}
-
-	r.sources.mu.Lock()
-	text, disk := r.sources.text[pos.Filename], r.sources.disk[pos.Filename]
-	r.sources.mu.Unlock()
-	if disk != "" {
-		d.File = disk
+	d := Diagnostic{File: pos.Filename, Message: err.Unwrap().Error()}
+	file, ok := r.sources.files[pos.Filename]
+	if ok {
+		d.File = file.disk
 	}
 	if pos.Line > 0 {
-		d.locate(text, pos.Line, pos.Col)
+		d.locate(file.text, pos.Line, pos.Col)
 	}
 	return d
 }
@@ -124,13 +147,4 @@ func (d *Diagnostic) locate(text []byte, line, wide int) {
 	if width >= wide {
 		d.Column = column
 	}
-}
-
-// sorted returns the diagnostics, each once, file by file from top to bottom:
-// the compiler works on several files at a time.
-func (r *diagnostics) sorted() []Diagnostic {
-	slices.SortStableFunc(r.list, func(a, b Diagnostic) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
-	})
-	return slices.Compact(r.list)
 }

@@ -7,23 +7,28 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
+	"syscall"
 
 	"github.com/bufbuild/protocompile"
-	"google.golang.org/protobuf/types/descriptorpb"
+	"github.com/bufbuild/protocompile/ast"
+	"github.com/bufbuild/protocompile/parser"
+	"github.com/bufbuild/protocompile/reporter"
 )
 
-// sources finds .proto files in the import paths, and remembers where each was
-// and what was in it. Its FindFileByPath is safe for concurrent use.
+// sources are the .proto files of a compilation, once they are loaded. After
+// that it is safe for concurrent use.
 type sources struct {
 	importPaths []string
+	files       map[string]source // by name
+}
 
-	mu   sync.Mutex
-	disk map[string]string // name to path on disk
-	text map[string][]byte // name to content
-
-	absent map[string]bool // names that stand for empty files; not changed while the compiler runs
+// source is one parsed .proto file.
+type source struct {
+	disk string // its path on disk
+	text []byte
+	ast  *ast.FileNode
 }
 
 // notFoundError is an import that is in none of the import paths.
@@ -36,26 +41,70 @@ func (e *notFoundError) Error() string {
 	return fmt.Sprintf("import %q not found; searched %s; -I adds a folder", e.name, strings.Join(e.searched, ", "))
 }
 
-func (e *notFoundError) Is(target error) bool { return target == fs.ErrNotExist }
-
-// FindFileByPath reads the file called name, from the first import path that
-// has it.
-func (s *sources) FindFileByPath(name string) (protocompile.SearchResult, error) {
-	if s.absent[name] {
-		return protocompile.SearchResult{Proto: &descriptorpb.FileDescriptorProto{Name: &name}}, nil
+// load parses the files called names and all that they import. It reports
+// syntax errors and imports that are not there; the compiler would stop at the
+// first of these. An error is about reading files.
+func (s *sources) load(names []string, report *diagnostics) error {
+	builtin := protocompile.WithStandardImports(s)
+	handler := reporter.NewHandler(reporter.NewReporter(report.error, report.warning))
+	for queue := slices.Clone(names); len(queue) > 0; queue = queue[1:] {
+		name := queue[0]
+		if _, ok := s.files[name]; ok {
+			continue
+		}
+		file, err := s.parse(name, handler)
+		if err != nil {
+			return err
+		}
+		for _, decl := range file.Decls {
+			imported, ok := decl.(*ast.ImportNode)
+			if !ok || imported.Name == nil {
+				continue
+			}
+			importName := imported.Name.AsString()
+			_, err := s.find(importName)
+			if err == nil {
+				queue = append(queue, importName)
+				continue
+			}
+			if _, missing := errors.AsType[*notFoundError](err); !missing {
+				return err
+			}
+			if _, unknown := builtin.FindFileByPath(importName); unknown != nil {
+				_ = report.error(reporter.Error(file.NodeInfo(imported.Name), err)) // it never stops the compiler
+			}
+		}
 	}
+	return nil
+}
+
+// parse reads and parses the file called name, and keeps it.
+func (s *sources) parse(name string, handler *reporter.Handler) (*ast.FileNode, error) {
 	disk, err := s.find(name)
 	if err != nil {
-		return protocompile.SearchResult{}, err
+		return nil, err
 	}
 	text, err := os.ReadFile(disk) //nolint:gosec // reading the files that the user names is the purpose
 	if err != nil {
-		return protocompile.SearchResult{}, err
+		return nil, err
 	}
-	s.mu.Lock()
-	s.disk[name], s.text[name] = disk, text
-	s.mu.Unlock()
-	return protocompile.SearchResult{Source: bytes.NewReader(text)}, nil
+	s.files[name] = source{disk: disk, text: text}
+	file, err := parser.Parse(name, bytes.NewReader(text), handler)
+	if file == nil {
+		return nil, fmt.Errorf("parse %s: %w", disk, err)
+	}
+	// Its errors have been reported.
+	s.files[name] = source{disk: disk, text: text, ast: file}
+	return file, nil
+}
+
+// FindFileByPath returns the loaded file called name, for the compiler.
+func (s *sources) FindFileByPath(name string) (protocompile.SearchResult, error) {
+	f, ok := s.files[name]
+	if !ok {
+		return protocompile.SearchResult{}, &notFoundError{name: name, searched: s.importPaths}
+	}
+	return protocompile.SearchResult{AST: f.ast}, nil
 }
 
 // find returns the path on disk of the file called name. A name that leads out
@@ -69,18 +118,12 @@ func (s *sources) find(name string) (string, error) {
 			switch {
 			case err == nil && !info.IsDir():
 				return disk, nil
-			case err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err):
+			case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
 				return "", err
 			}
 		}
 	}
 	return "", &notFoundError{name: name, searched: s.importPaths}
-}
-
-// isNotDir reports whether a path element that should be a folder is a file.
-func isNotDir(err error) bool {
-	var pathErr *fs.PathError
-	return errors.As(err, &pathErr) && strings.Contains(pathErr.Err.Error(), "not a directory")
 }
 
 // names returns the names that imports would use for the given paths on disk,
