@@ -11,6 +11,7 @@ import (
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/protoutil"
 	"github.com/bufbuild/protocompile/reporter"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
@@ -101,7 +102,33 @@ func (s *Set) add(f protoreflect.FileDescriptor, seen map[string]bool) {
 	for i := range imports.Len() {
 		s.add(imports.Get(i).FileDescriptor, seen)
 	}
-	s.Files = append(s.Files, protoutil.ProtoFromFileDescriptor(f))
+	s.Files = append(s.Files, placeEdition(protoutil.ProtoFromFileDescriptor(f)))
+}
+
+// Where a SourceCodeInfo has a file's first line, and where this compiler has
+// it if that line is an edition.
+const (
+	syntaxPath  = 12
+	editionPath = 14
+)
+
+// placeEdition returns f with the place of its edition where protoc has it,
+// under the number of the field syntax: generators look for the comment of the
+// first line there.
+func placeEdition(f *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
+	isEdition := func(loc *descriptorpb.SourceCodeInfo_Location) bool {
+		return slices.Equal(loc.GetPath(), []int32{editionPath})
+	}
+	if !slices.ContainsFunc(f.GetSourceCodeInfo().GetLocation(), isEdition) {
+		return f
+	}
+	f = proto.CloneOf(f) // the compiler may still use its own
+	for _, loc := range f.GetSourceCodeInfo().GetLocation() {
+		if isEdition(loc) {
+			loc.Path = []int32{syntaxPath}
+		}
+	}
+	return f
 }
 
 // Failed reports whether there is an error among ds.
