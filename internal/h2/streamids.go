@@ -117,6 +117,9 @@ func (s *StreamIDs) Missing(t frame.Type, id uint32) error {
 	switch {
 	case reset:
 		return nil // RFC 9113 §5.1: must be prepared to receive any frame
+	case known && t == frame.TypeHeaders && s.role == Server:
+		// RFC 9113 §5.1: a client that has ended a stream itself knows better.
+		return connectionError(frame.CodeStreamClosed, "HEADERS on closed stream "+strconv.FormatUint(uint64(id), 10))
 	case known:
 		return streamError(frame.CodeStreamClosed, id, t.String()+" on a closed stream")
 	case t == frame.TypeHeaders && s.role == Server:

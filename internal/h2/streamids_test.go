@@ -101,7 +101,7 @@ func TestMissing(t *testing.T) {
 		{"DATA after our reset", &server, frame.TypeData, 9, ignore, 0},
 		{"HEADERS after our reset", &server, frame.TypeHeaders, 9, ignore, 0},
 		{"DATA after the end", &server, frame.TypeData, 11, frame.CodeStreamClosed, 11},
-		{"HEADERS after the end", &server, frame.TypeHeaders, 11, frame.CodeStreamClosed, 11},
+		{"HEADERS after the end", &server, frame.TypeHeaders, 11, frame.CodeStreamClosed, 0},
 		{"HEADERS on a skipped id", &server, frame.TypeHeaders, 13, frame.CodeProtocol, 0},
 		{"DATA on a forgotten stream", &server, frame.TypeData, 1, ignore, 0},
 		{"client: DATA on idle", &client, frame.TypeData, 23, frame.CodeProtocol, 0},

@@ -163,12 +163,9 @@ func (c *Conn) handlerDone() (next *Stream) {
 
 // trailerSection ends the peer's side of a stream.
 func (c *Conn) trailerSection(id uint32, st *stream, block []byte, end bool) error {
-	s, err := c.decode(sectionTrailer, id, block)
-	if err != nil {
-		return err
-	}
-	if !end {
-		return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "header section in mid-stream that does not end the stream (RFC 9113 §8.1)"}
+	s, fault := c.decode(sectionTrailer, id, block)
+	if isConnError(fault) {
+		return fault
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -176,8 +173,13 @@ func (c *Conn) trailerSection(id uint32, st *stream, block []byte, end bool) err
 		return nil
 	}
 	state, err := st.state.RecvHeaders(id, true)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case fault != nil:
+		return fault
+	case !end:
+		return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "header section in mid-stream that does not end the stream (RFC 9113 §8.1)"}
 	}
 	if st.contentLength >= 0 && st.received != st.contentLength {
 		return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "DATA does not add up to content-length (RFC 9113 §8.1.1)"}
