@@ -2,7 +2,6 @@ package generator
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -43,12 +42,6 @@ func (o *Options) Set(name, value string) error {
 	}
 	return fmt.Errorf("unknown option %q: this generator knows package_suffix=, service_name=, "+
 		"and the options of protoc-gen-go: paths=, module=, M<file>=, annotate_code, default_api_level=, apilevelM<file>=", name)
-}
-
-// Clone returns a copy that shares nothing with o.
-func (o Options) Clone() Options {
-	o.ServiceNames = maps.Clone(o.ServiceNames)
-	return o
 }
 
 func (o *Options) setServiceName(value string) error {
