@@ -50,7 +50,10 @@ func (s *Server) Say(ctx context.Context, req *echopb.EchoRequest) (*echopb.Echo
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	return s.answer(ctx, req)
+	if err := s.obey(ctx, req); err != nil {
+		return nil, err
+	}
+	return &echopb.EchoResponse{Text: req.GetText(), Payload: req.GetPayload()}, nil
 }
 
 // Count implements echopb.EchoServer.
@@ -99,13 +102,14 @@ func (s *Server) Chat(ctx context.Context, in iter.Seq2[*echopb.EchoRequest, err
 		if err != nil {
 			return err
 		}
-		answer, err := s.answer(ctx, req)
-		if err != nil {
+		if err := fail(req); err != nil {
 			return err
 		}
-		answer.Index = index
+		if err := send(&echopb.EchoResponse{Text: req.GetText(), Payload: req.GetPayload(), Index: index}); err != nil {
+			return err
+		}
 		index++
-		if err := send(answer); err != nil {
+		if err := s.hang(ctx, req); err != nil {
 			return err
 		}
 	}
@@ -124,18 +128,24 @@ func (s *Server) Wire(context.Context, *echopb.WireRequest) (*echopb.WireRespons
 	return &echopb.WireResponse{Received: s.Carried.Received(), Sent: s.Carried.Sent()}, nil
 }
 
-func (s *Server) answer(ctx context.Context, req *echopb.EchoRequest) (*echopb.EchoResponse, error) {
-	if err := s.obey(ctx, req); err != nil {
-		return nil, err
-	}
-	return &echopb.EchoResponse{Text: req.GetText(), Payload: req.GetPayload()}, nil
-}
-
 // obey fails or hangs, if the request asks for it.
 func (s *Server) obey(ctx context.Context, req *echopb.EchoRequest) error {
+	if err := fail(req); err != nil {
+		return err
+	}
+	return s.hang(ctx, req)
+}
+
+// fail returns the status that the request asks for, if it does.
+func fail(req *echopb.EchoRequest) error {
 	if f := req.GetFailure(); f != nil {
 		return status.New(status.Code(f.GetCode()), f.GetMessage(), f)
 	}
+	return nil
+}
+
+// hang waits for the end of the call, if the request asks for it.
+func (s *Server) hang(ctx context.Context, req *echopb.EchoRequest) error {
 	if !req.GetHang() {
 		return nil
 	}

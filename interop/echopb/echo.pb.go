@@ -22,7 +22,8 @@ const (
 )
 
 // All methods with an EchoRequest send the metadata x-echo and x-echo-bin of
-// the request back, as headers, and as trailers x-trailer and x-trailer-bin.
+// the request back, as headers, and as trailers x-trailer and x-trailer-bin;
+// with the metadata "x-compress: gzip" their responses are compressed.
 type EchoRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Text    string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
@@ -30,7 +31,7 @@ type EchoRequest struct {
 	Times   int32                  `protobuf:"varint,3,opt,name=times,proto3" json:"times,omitempty"`
 	// The call fails with this, if it is set.
 	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
-	// The call lasts until the client ends it.
+	// The call lasts until the client ends it. Chat answers first.
 	Hang          bool `protobuf:"varint,5,opt,name=hang,proto3" json:"hang,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -33,8 +34,11 @@ const (
 	// heapSlack is how much the heap may have grown, in bytes. Three bytes that
 	// each of 100000 calls left behind would be more.
 	heapSlack = 256 << 10
+	// idleGoroutines is how many goroutines this process has while its server
+	// has no connection: main, two for signals, and two that serve.
+	idleGoroutines = 5
 	// settle is how long connections and goroutines may take to end.
-	settle    = 15 * time.Second
+	settle = 15 * time.Second
 )
 
 func main() {
@@ -144,12 +148,13 @@ func leakCheck(ctx context.Context, frame string, calls int) (err error) {
 		err = errors.Join(err, <-served)
 	}()
 
-	// A first load fills pools and tables, and is not measured.
+	// A first load fills pools and tables, and the goroutines that it leaves
+	// behind are those of a server without connections: few.
 	warm := max(calls/10, 1000)
 	if err := load(ctx, lis.Addr().String(), frame, warm); err != nil {
 		return err
 	}
-	before := settled(ctx, usage{})
+	before := settled(ctx, usage{goroutines: idleGoroutines, heap: math.MaxInt64})
 	if err := load(ctx, lis.Addr().String(), frame, calls); err != nil {
 		return err
 	}
@@ -158,7 +163,9 @@ func leakCheck(ctx context.Context, frame string, calls int) (err error) {
 	if got, want := ok.Load(), int64(warm+calls); got != want || failed.Load() != 0 {
 		return fmt.Errorf("%d calls ended with OK and %d did not; want %d and 0", got, failed.Load(), want)
 	}
-	if !after.returnedTo(before) {
+	if before.goroutines > idleGoroutines || !after.returnedTo(before) {
+		stacks := make([]byte, 1<<20)
+		fmt.Printf("%s\n", stacks[:runtime.Stack(stacks, true)])
 		return errors.New("goroutines or heap did not return to where they were")
 	}
 	return nil
@@ -178,31 +185,22 @@ func (u usage) returnedTo(before usage) bool {
 	return u.goroutines <= before.goroutines && u.heap <= before.heap+heapSlack
 }
 
-// settled waits until the connections have ended and returns what is held then;
-// it stops early once usage has returned to a state from before.
+// settled waits until usage has returned to what it was before, and returns what
+// it is then, or when it has not for too long.
 func settled(ctx context.Context, before usage) usage {
-	var now usage
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	stable := 0
-	for end := time.Now().Add(settle); time.Now().Before(end) && ctx.Err() == nil; <-tick.C {
+	for end := time.Now().Add(settle); ; <-tick.C {
 		// Twice: what sync.Pools hold survives one collection.
 		runtime.GC()
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		last := now
-		now = usage{goroutines: runtime.NumGoroutine(), heap: m.HeapAlloc}
-		if now.goroutines == last.goroutines {
-			stable++
-		} else {
-			stable = 0
-		}
-		if stable >= 10 || before.goroutines > 0 && now.returnedTo(before) {
-			break
+		now := usage{goroutines: runtime.NumGoroutine(), heap: m.HeapAlloc}
+		if now.returnedTo(before) || ctx.Err() != nil || time.Now().After(end) {
+			return now
 		}
 	}
-	return now
 }
 
 var (

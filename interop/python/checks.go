@@ -359,8 +359,8 @@ func checkCancel(ctx context.Context, s *subject) error {
 	if err := stream.Send(&echopb.EchoRequest{Hang: true}); err != nil {
 		return err
 	}
-	// The headers show that the handler runs.
-	if _, err := stream.Header(); err != nil {
+	// The answer shows that the handler has the request.
+	if _, err := stream.Receive(); err != nil {
 		return err
 	}
 	cancel()

@@ -28,7 +28,8 @@ class Echo(echo_pb2_grpc.EchoServicer):
 
     def Say(self, request, context):
         self._begin(context)
-        return self._answer(request, context)
+        self._obey(request, context)
+        return echo_pb2.EchoResponse(text=request.text, payload=request.payload)
 
     def Count(self, request, context):
         self._begin(context)
@@ -52,9 +53,15 @@ class Echo(echo_pb2_grpc.EchoServicer):
     def Chat(self, request_iterator, context):
         self._begin(context)
         for index, request in enumerate(request_iterator):
-            answer = self._answer(request, context)
-            answer.index = index
-            yield answer
+            self._fail(request, context)
+            # Not after the answer: grpc does not come back to the generator of
+            # a call that has ended.
+            ended = self._expect_end(context) if request.hang else None
+            yield echo_pb2.EchoResponse(
+                text=request.text, payload=request.payload, index=index
+            )
+            if ended:
+                ended.wait(30)
 
     def Ended(self, request, context):
         with self._lock:
@@ -74,11 +81,12 @@ class Echo(echo_pb2_grpc.EchoServicer):
         context.send_initial_metadata(headers)
         context.set_trailing_metadata(trailers)
 
-    def _answer(self, request, context):
-        self._obey(request, context)
-        return echo_pb2.EchoResponse(text=request.text, payload=request.payload)
-
     def _obey(self, request, context):
+        self._fail(request, context)
+        if request.hang:
+            self._expect_end(context).wait(30)
+
+    def _fail(self, request, context):
         if request.HasField("failure"):
             detail = any_pb2.Any()
             detail.Pack(request.failure)
@@ -91,20 +99,25 @@ class Echo(echo_pb2_grpc.EchoServicer):
                     )
                 )
             )
-        if request.hang:
-            self._hang(context)
 
-    def _hang(self, context):
-        deadline = context.time_remaining()
+    def _expect_end(self, context):
+        """Counts the call when it ends; returns an event that is set then."""
+        remaining = context.time_remaining()
+        # Without a deadline the time that remains is None, or years.
+        with_deadline = remaining is not None and remaining < 3600
         ended = threading.Event()
-        if context.add_callback(ended.set):
-            ended.wait(30)
-        with self._lock:
-            # Without a deadline the time that remains is None, or years.
-            if deadline is not None and deadline < 3600:
-                self._with_deadline += 1
-            else:
-                self._without_deadline += 1
+
+        def count():
+            with self._lock:
+                if with_deadline:
+                    self._with_deadline += 1
+                else:
+                    self._without_deadline += 1
+            ended.set()
+
+        if not context.add_callback(count):
+            count()
+        return ended
 
 
 def credentials(cert, key, client_ca=None):
