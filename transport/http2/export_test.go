@@ -1,0 +1,36 @@
+package http2
+
+import (
+	"github.com/yodelrpc/yodel/internal/h2"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// Books is what a connection has in its books, for tests to see that nothing is
+// left there.
+type Books struct {
+	Streams, Active, Running, Waiting, Unread, Blocked, Openings, FlushWaiters int
+	// Held is what the connection's window has not given back.
+	Held int
+	// Queued is how many bytes wait to be written.
+	Queued int
+}
+
+// BooksOf reads the books of a connection of this package.
+func BooksOf(conn transport.Conn) Books {
+	c := conn.(*Conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Books{
+		Streams: len(c.streams), Active: c.active, Running: c.running, Waiting: len(c.waiting),
+		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
+		FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: c.out.size(),
+	}
+}
+
+// RenewIDs lets a fresh client connection run out of stream ids at drainAt.
+func RenewIDs(conn transport.Conn, drainAt uint32) {
+	c := conn.(*Conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids = h2.NewStreamIDs(h2.Client, drainAt)
+}
