@@ -128,7 +128,7 @@ func NewChannel(targetText string, cfg ChannelConfig) (*Channel, error) {
 	if c.accepted, c.acceptNames, err = acceptedCompressors(cfg.Compressors); err != nil {
 		return nil, fmt.Errorf("yodel: ChannelConfig.Compressors: %w", err)
 	}
-	c.id = cfg.Registry.Add(0, "channel", targetText)
+	cfg.Registry.Add(&c.id, transport.Entity{Kind: "channel", Name: targetText, Member: c})
 	c.dialer, c.scheme = newDialer(&c.cfg)
 	c.life, c.end = context.WithCancel(context.Background())
 	c.snap.Store(&snapshot{state: Idle, changed: make(chan struct{})})

@@ -59,8 +59,7 @@ func (s *serverCall) result(err error) error {
 	case s.sendFail != nil:
 		return s.sendFail
 	case s.answer == nil && s.Method.Kind.oneResponse():
-		m := s.messenger()
-		return m.wrongCount(true)
+		return status.New(status.Internal, "server: the handler of "+s.Method.Path()+" returned without a response")
 	default:
 		return nil
 	}

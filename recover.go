@@ -17,7 +17,7 @@ import (
 var (
 	errExited = status.Make(status.FromChannel, status.Internal, "", nil,
 		errors.New("yodel: the handler ended its goroutine (runtime.Goexit) instead of returning"))
-	errPanicked = errors.New("yodel: the handler panicked")
+	errPanicked = status.New(status.Internal, "the handler panicked")
 )
 
 // run calls the handler inside its interceptors. A panic is this call's alone.
@@ -36,7 +36,7 @@ func (s *Server) recovered(m *Method, err *error) {
 	}
 	s.panics.add(s.cfg.Logger, m, p)
 	if err != nil {
-		*err = status.Make(status.FromProgram, status.Internal, "the server failed", nil, errPanicked)
+		*err = errPanicked
 	}
 }
 

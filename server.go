@@ -109,7 +109,7 @@ func NewServer(cfg ServerConfig) *Server {
 		serving: make(map[*serving]struct{}),
 	}
 	s.memo.seed = maphash.MakeSeed()
-	s.id = cfg.Registry.Add(0, "server", "")
+	cfg.Registry.Add(&s.id, transport.Entity{Kind: "server", Member: s})
 	if s.cfg.DrainTimeout <= 0 {
 		s.cfg.DrainTimeout = DefaultDrainTimeout
 	}

@@ -192,7 +192,7 @@ func (s *serverCall) Send(msg any) error {
 	m := s.messenger()
 	one := s.Method.Kind.oneResponse()
 	if one && s.answer != nil {
-		return m.wrongCount(false)
+		return status.New(status.Internal, "server: the handler of "+s.Method.Path()+" sent a second response")
 	}
 	data, err := m.seal(msg, s.useCompressor())
 	if err != nil {

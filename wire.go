@@ -15,6 +15,9 @@ import (
 // requests on them.
 func newDialer(cfg *ChannelConfig) (dialer transport.Dialer, scheme string) {
 	if cfg.Dialer != nil {
+		if s, ok := cfg.Dialer.(transport.Schemer); ok {
+			return cfg.Dialer, s.Scheme()
+		}
 		return cfg.Dialer, "http"
 	}
 	secure := cfg.Credentials
