@@ -46,7 +46,7 @@ func TestHelloClientLinks(t *testing.T) {
 // TestHelloClientSize prints the size of the stripped client, and has a
 // ceiling, so that a jump does not go unseen.
 func TestHelloClientSize(t *testing.T) {
-	const ceiling = 9 << 20
+	const ceiling = 8 << 20
 	binary := filepath.Join(t.TempDir(), "client")
 	run(t, filepath.Join(repositoryRoot(t), "examples"), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, helloClient)
 	info, err := os.Stat(binary)

@@ -107,9 +107,9 @@ func (r *Relay) carry(conn net.Conn) {
 	var back sync.WaitGroup
 	back.Go(func() {
 		_, _ = io.Copy(conn, target)
-		conn.Close()
+		_ = conn.Close()
 	})
 	_, _ = io.Copy(target, conn)
-	target.Close()
+	_ = target.Close()
 	back.Wait()
 }

@@ -93,14 +93,14 @@ func (cfg config) pythonServerChecks(ctx context.Context, s security, r *report)
 
 func expect[T comparable](what string, got, want T) error {
 	if got != want {
-		return fmt.Errorf("%s: got %.200v, want %.200v", what, got, want)
+		return errors.New(what + fmt.Sprintf(": got %.200v, want %.200v", got, want))
 	}
 	return nil
 }
 
 func expectCode(err error, want status.Code) error {
 	if got := status.CodeOf(err); got != want {
-		return fmt.Errorf("code: got %v, want %v: %w", got, want, err)
+		return fmt.Errorf("code: got %s, want %s: %w", got.String(), want.String(), err)
 	}
 	return nil
 }

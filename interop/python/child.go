@@ -139,7 +139,7 @@ func (cfg config) pythonClientChecks(ctx context.Context, s security, r *report)
 		}
 	}
 	if err == nil && !done {
-		err = errors.New("Python's client did not come to its end")
+		err = errors.New("the client in Python did not come to its end")
 	}
 	return err
 }

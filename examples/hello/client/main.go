@@ -22,7 +22,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:7073", "`address` of the server")
 	timeout := flag.Duration("timeout", 10*time.Second, "how long to wait for the answer")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "usage: client [flags] [name]\n")
+		fmt.Fprintln(os.Stderr, "usage: client [flags] [name]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
