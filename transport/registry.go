@@ -14,6 +14,9 @@ type Entity struct {
 	Kind string
 	// Name is a target or an address.
 	Name string
+	// Member is the channel, [Conn], [Listener] or server itself, to be asked
+	// for more by whoever knows its type.
+	Member any
 }
 
 // Registry gives ids to channels, connections, listeners and servers, and knows
@@ -27,10 +30,11 @@ type Registry struct {
 	live map[ID]Entity
 }
 
-// Add registers a member and returns its ID, which is never used again.
-func (r *Registry) Add(parent ID, kind, name string) ID {
+// Add registers a member, whose ID it chooses: one that is never used again. It
+// stores the ID in *id before anybody can find the member.
+func (r *Registry) Add(id *ID, e Entity) {
 	if r == nil {
-		return 0
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -38,8 +42,8 @@ func (r *Registry) Add(parent ID, kind, name string) ID {
 		r.live = make(map[ID]Entity)
 	}
 	r.last++
-	r.live[r.last] = Entity{ID: r.last, Parent: parent, Kind: kind, Name: name}
-	return r.last
+	e.ID, *id = r.last, r.last
+	r.live[e.ID] = e
 }
 
 // Remove forgets a member that has ended.

@@ -34,7 +34,8 @@ type Block struct {
 
 // Header is one header or trailer section: the Block, then More.
 type Header struct {
-	// Block is never nil in a Header that was received.
+	// Block is never nil in a Header that was received. Nil in one to be sent
+	// means that there is nothing but More, as in most trailer sections.
 	Block *Block
 	// More follows Block.Fields. The transport does not keep it after the
 	// call that it was given to returns.
@@ -195,6 +196,8 @@ type Endpoint struct {
 	Network, Address string
 	// ServerName is the name that the peer must prove to have.
 	ServerName string
+	// Handshaker secures connections to this address; nil is the Dialer's own.
+	Handshaker Handshaker
 }
 
 // Dialer makes client connections.
@@ -203,6 +206,12 @@ type Dialer interface {
 	// security handshake, and after the peer's first settings. The error says
 	// which phase failed (see [DialError]). parent is the ID of the channel.
 	Dial(ctx context.Context, e Endpoint, events ConnEvents, parent ID) (Conn, error)
+}
+
+// Schemer is a Dialer that knows the scheme of the requests on its connections,
+// "https" or "http". Others have "http".
+type Schemer interface {
+	Scheme() string
 }
 
 // Handler serves the streams of a server's connections.

@@ -77,7 +77,10 @@ type Dialer struct {
 	Logger *slog.Logger
 }
 
-var _ transport.Dialer = (*Dialer)(nil)
+var (
+	_ transport.Dialer  = (*Dialer)(nil)
+	_ transport.Schemer = (*Dialer)(nil)
+)
 
 func (cfg Config) withDefaults(role h2.Role) Config {
 	cfg.Limits = cfg.Limits.Resolve(role)

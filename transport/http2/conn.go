@@ -53,7 +53,7 @@ type Conn struct {
 
 	// Client: streams in use against the peer's limit, and who waits for one.
 	active   int
-	openings []chan struct{}
+	openings []*opening
 	// Server: handlers that run, and streams that wait for one.
 	running int
 	waiting []*Stream
@@ -71,6 +71,7 @@ type Conn struct {
 	streamSize int // current receive window of new streams
 	estimator  h2.Estimator
 	budget     h2.Budget
+	pingPolicy h2.PingPolicy
 
 	out          pending // frames to be written
 	flushing     bool
@@ -115,6 +116,7 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg Config) *Co
 		estimator:  h2.NewEstimator(cfg.StreamWindow, 0),
 		acks:       h2.NewSettingsAcks(cfg.Limits.SettingsTime),
 		replies:    h2.NewReplies(cfg.Limits),
+		pingPolicy: h2.NewPingPolicy(cfg.Limits),
 		budget:     h2.NewBudget(cfg.Limits, time.Now()),
 	}
 	c.reader.init(cfg)

@@ -154,6 +154,9 @@ func (c *Conn) receivePing(h frame.Head, payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !f.Ack {
+		if c.role == h2.Server && c.pingPolicy.Ping(len(c.streams) == 0, time.Now()).Calm {
+			return &frame.Error{Code: frame.CodeEnhanceYourCalm, Text: h2.TooManyPings}
+		}
 		c.out.bytes = frame.AppendPing(c.room(frameRoom), true, f.Data)
 		c.repliedLocked(frame.HeadLen + len(f.Data))
 		return nil

@@ -22,17 +22,21 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 	}
 	setStallTimeout(raw, cfg.StallTimeout)
 	nc, auth, err := secure(ctx, cfg, raw, func(ctx context.Context) (net.Conn, transport.AuthInfo, error) {
-		if d.Handshaker == nil {
+		h := d.Handshaker
+		if e.Handshaker != nil {
+			h = e.Handshaker
+		}
+		if h == nil {
 			return raw, nil, nil
 		}
-		return d.Handshaker.ClientHandshake(ctx, raw, e.ServerName)
+		return h.ClientHandshake(ctx, raw, e.ServerName)
 	})
 	if err != nil {
 		return nil, &transport.DialError{Phase: transport.PhaseSecurity, Address: e.Address, Err: err}
 	}
 	c := newConn(h2.Client, nc, auth, cfg)
 	c.logger, c.registry = d.Logger, d.Registry
-	c.info.ID = d.Registry.Add(parent, "connection", e.Address)
+	d.Registry.Add(&c.info.ID, transport.Entity{Parent: parent, Kind: "connection", Name: e.Address, Member: c})
 	c.start()
 	go c.readLoop()
 	if err := c.awaitReady(ctx); err != nil {
@@ -46,6 +50,14 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 	}
 	c.events = events
 	return c, nil
+}
+
+// Scheme implements [transport.Schemer].
+func (d *Dialer) Scheme() string {
+	if d.Handshaker == nil {
+		return "http"
+	}
+	return d.Handshaker.Scheme()
 }
 
 // secure runs a security handshake within its time, and closes raw if it fails.

@@ -17,11 +17,12 @@ const (
 	// refSize is the least size of data that is written by reference instead
 	// of being copied into the pending bytes.
 	refSize = 8 << 10
+	// maxGrowth is how much more than needed a stream's buffer takes when it
+	// grows, so that small frames do not copy it again and again.
+	maxGrowth = 1 << 20
 	// maxRounds is how many times a flusher that works for others writes before
 	// it hands the work to a goroutine of its own.
 	maxRounds = 8
-	// forever is for a goroutine that has nothing else to do.
-	forever = 1 << 62
 )
 
 // pending is what waits to be written, in order: bytes, with pieces of callers'
@@ -54,20 +55,30 @@ func (p *pending) reset() {
 	*p = pending{}
 }
 
+// each calls f with the pieces in order, until f returns false.
+func (p *pending) each(f func([]byte) bool) {
+	start := 0
+	for _, r := range p.refs {
+		if r.at > start && !f(p.bytes[start:r.at]) {
+			return
+		}
+		start = r.at
+		if !f(r.data) {
+			return
+		}
+	}
+	if start < len(p.bytes) {
+		f(p.bytes[start:])
+	}
+}
+
 // buffers lists the pieces in order.
 func (p *pending) buffers() net.Buffers {
 	all := make(net.Buffers, 0, 2*len(p.refs)+1)
-	start := 0
-	for _, r := range p.refs {
-		if r.at > start {
-			all = append(all, p.bytes[start:r.at])
-			start = r.at
-		}
-		all = append(all, r.data)
-	}
-	if start < len(p.bytes) {
-		all = append(all, p.bytes[start:])
-	}
+	p.each(func(b []byte) bool {
+		all = append(all, b)
+		return true
+	})
 	return all
 }
 
@@ -91,46 +102,78 @@ func (c *Conn) room(n int) []byte {
 // Yielding once before the write lets the frames of callers that are ready to
 // run leave in the same write: the largest single gain in throughput.
 func (c *Conn) flush() {
-	if c.flushing || c.turn || !c.out.any() {
+	if c.turn {
+		c.mu.Unlock()
+		return // the reader flushes after its turn
+	}
+	c.flushNow(len(c.streams) > 1)
+}
+
+// flushNow is flush without regard to the reader's turn. Nobody waits for the
+// socket here: a caller's context could not end that, and two loaded ends whose
+// readers waited for each other would wait for ever. What the socket does not
+// take at once is left to a goroutine.
+func (c *Conn) flushNow(yield bool) {
+	if c.flushing || !c.out.any() {
 		c.finishLocked()
 		c.mu.Unlock()
 		return
 	}
 	c.flushing = true
-	crowded := len(c.streams) > 1
 	c.mu.Unlock()
-	if crowded {
+	if c.raw == nil {
+		go c.writeAll()
+		return
+	}
+	if yield {
 		runtime.Gosched()
 	}
-	if !c.writeAll(maxRounds) {
-		go c.writeAll(forever)
+	for range maxRounds {
+		p, ok := c.nextPending()
+		if !ok {
+			return
+		}
+		n, err := c.raw.tryWrite(&p)
+		if err == nil && n < p.size() {
+			go c.finishWrite(p, n)
+			return
+		}
+		c.wrote(&p, err)
+	}
+	go c.writeAll()
+}
+
+// writeAll writes until nothing is pending. Its goroutine ends then, or with the
+// connection.
+func (c *Conn) writeAll() {
+	for {
+		p, ok := c.nextPending()
+		if !ok {
+			return
+		}
+		c.wrote(&p, c.write(&p, 0))
 	}
 }
 
-// writeAll writes until nothing is pending, for so many rounds at most, and
-// reports whether it is done. It is called by the flusher, and without the
-// lock. When a goroutine runs it, the goroutine ends with the pending bytes or
-// with the connection.
-func (c *Conn) writeAll(rounds int) (done bool) {
-	for {
-		c.mu.Lock()
-		if !c.out.any() {
-			c.flushing = false
-			c.afterFlushLocked()
-			c.finishLocked()
-			c.mu.Unlock()
-			return true
-		}
-		if rounds == 0 {
-			c.mu.Unlock()
-			return false
-		}
-		rounds--
-		p := c.takePendingLocked()
-		c.mu.Unlock()
-		err := c.write(&p)
-		c.wrote(&p, err)
+// finishWrite writes what the socket did not take at once, and then what has
+// come since. Its goroutine ends then, or with the connection.
+func (c *Conn) finishWrite(p pending, n int) {
+	c.wrote(&p, c.write(&p, n))
+	c.writeAll()
+}
+
+// nextPending takes everything pending for a write. If there is nothing, the
+// flusher's work is done.
+func (c *Conn) nextPending() (p pending, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out.any() {
+		return c.takePendingLocked(), true
 	}
+	c.flushing = false
+	c.afterFlushLocked()
+	c.finishLocked()
+	return pending{}, false
 }
 
 // takePendingLocked takes everything pending for a write.
@@ -140,50 +183,6 @@ func (c *Conn) takePendingLocked() pending {
 	c.taken += uint64(p.size())
 	p.replies, c.outReplies = c.outReplies, replyCount{}
 	return p
-}
-
-// flushFromReader writes what is pending as far as the socket takes it, and
-// leaves the rest to a goroutine: the reader must never wait for the peer to
-// read, or two loaded ends could wait for one another. It is called with the
-// lock held, and releases it.
-func (c *Conn) flushFromReader() {
-	if c.flushing || !c.out.any() {
-		c.finishLocked()
-		c.mu.Unlock()
-		return
-	}
-	c.flushing = true
-	if c.raw == nil || len(c.out.refs) > 0 {
-		c.mu.Unlock()
-		go c.writeAll(forever)
-		return
-	}
-	p := c.takePendingLocked()
-	c.mu.Unlock()
-	n, err := c.raw.tryWrite(p.bytes)
-	if err == nil && n < len(p.bytes) {
-		go c.finishWrite(p, n)
-		return
-	}
-	c.wrote(&p, err)
-	c.mu.Lock()
-	if c.out.any() {
-		c.mu.Unlock()
-		go c.writeAll(forever)
-		return
-	}
-	c.flushing = false
-	c.afterFlushLocked()
-	c.finishLocked()
-	c.mu.Unlock()
-}
-
-// finishWrite writes what the socket did not take at once, and then what has
-// come since. Its goroutine ends with the pending bytes or with the connection.
-func (c *Conn) finishWrite(p pending, n int) {
-	err := c.writeBytes(p.bytes[n:])
-	c.wrote(&p, err)
-	c.writeAll(forever)
 }
 
 // wrote takes note of a write's end.
@@ -216,51 +215,56 @@ func (c *Conn) afterFlushLocked() {
 	_ = c.nc.Close()
 }
 
-// write writes p, however long the peer takes to read it, as long as some bytes
-// get through within every StallTimeout.
-func (c *Conn) write(p *pending) error {
-	if len(p.refs) == 0 {
-		return c.writeBytes(p.bytes)
-	}
-	all := p.buffers()
+// write writes all of p but its first n bytes, however long the peer takes to
+// read them, as long as some get through within every StallTimeout.
+func (c *Conn) write(p *pending, n int) error {
+	rest := p.buffers()
+	skip(&rest, n)
 	for {
-		c.extendDeadline(false)
-		n, err := all.WriteTo(c.nc) // consumes what it writes
-		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.setWriteDeadline(c.cfg.StallTimeout)
+		var n int64
+		var err error
+		if len(rest) == 1 {
+			var written int
+			written, err = c.nc.Write(rest[0])
+			n = int64(written)
+			rest[0] = rest[0][written:]
+		} else {
+			n, err = rest.WriteTo(c.nc) // consumes what it writes
+		}
+		if err == nil {
+			c.setWriteDeadline(0) // or it would end writes that do not wait
+			return nil
+		}
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		c.extendDeadline(true)
 	}
 }
 
-func (c *Conn) writeBytes(b []byte) error {
-	for {
-		c.extendDeadline(false)
-		n, err := c.nc.Write(b)
-		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
+// skip drops the first n bytes of all.
+func skip(all *net.Buffers, n int) {
+	for n > 0 {
+		first := (*all)[0]
+		if n < len(first) {
+			(*all)[0] = first[n:]
+			return
 		}
-		b = b[n:]
-		c.extendDeadline(true)
+		n -= len(first)
+		*all = (*all)[1:]
 	}
 }
 
-// extendDeadline moves the write deadline ahead. Moving it costs more than a
-// small write, so it is done once in a while: the peer has between one and two
-// StallTimeouts.
-func (c *Conn) extendDeadline(now bool) {
-	limit := c.cfg.StallTimeout
-	if limit < 0 {
-		return
-	}
-	t := time.Now()
-	if !now && t.Sub(c.lastSet) < limit {
-		return
+// setWriteDeadline bounds the next write; zero or less lifts the bound. It leaves
+// the deadline of a connection that failed alone.
+func (c *Conn) setWriteDeadline(limit time.Duration) {
+	var at time.Time
+	if limit > 0 {
+		at = time.Now().Add(limit)
 	}
 	c.mu.Lock()
 	if c.err == nil {
-		c.lastSet = t
-		_ = c.nc.SetWriteDeadline(t.Add(2 * limit))
+		_ = c.nc.SetWriteDeadline(at)
 	}
 	c.mu.Unlock()
 }

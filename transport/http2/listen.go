@@ -35,13 +35,14 @@ var _ transport.Listener = (*Listener)(nil)
 // NewListener serves what lis accepts, once Serve is called. The Listener owns
 // lis.
 func NewListener(lis net.Listener, cfg ListenerConfig) *Listener {
-	return &Listener{
+	l := &Listener{
 		lis:    lis,
 		cfg:    cfg,
 		limits: cfg.Config.withDefaults(h2.Server),
-		id:     cfg.Registry.Add(cfg.Parent, "listener", lis.Addr().String()),
 		open:   make(map[net.Conn]*Conn),
 	}
+	cfg.Registry.Add(&l.id, transport.Entity{Parent: cfg.Parent, Kind: "listener", Name: lis.Addr().String(), Member: l})
+	return l
 }
 
 // Addr implements [transport.Listener].
@@ -140,7 +141,7 @@ func accept(ctx context.Context, raw net.Conn, cfg ListenerConfig, limits Config
 	}
 	c := newConn(h2.Server, nc, auth, limits)
 	c.logger, c.registry = cfg.Logger, cfg.Registry
-	c.info.ID = cfg.Registry.Add(parent, "connection", raw.RemoteAddr().String())
+	cfg.Registry.Add(&c.info.ID, transport.Entity{Parent: parent, Kind: "connection", Name: raw.RemoteAddr().String(), Member: c})
 	return c, nil
 }
 

@@ -11,4 +11,4 @@ func newRawSocket(net.Conn) *rawSocket { return nil }
 
 func (*rawSocket) read(*reader) (int, error) { panic("unreachable: newRawSocket returned nil") }
 
-func (*rawSocket) tryWrite([]byte) (int, error) { panic("unreachable: newRawSocket returned nil") }
+func (*rawSocket) tryWrite(*pending) (int, error) { panic("unreachable: newRawSocket returned nil") }

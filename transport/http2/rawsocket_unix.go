@@ -20,7 +20,7 @@ type rawSocket struct {
 	reader          *reader
 	n               int
 	err             error
-	out             []byte
+	out             *pending
 	outN            int
 	outErr          error
 }
@@ -75,10 +75,10 @@ func (s *rawSocket) readReady(fd uintptr) bool {
 	return true
 }
 
-// tryWrite writes as much as the socket takes at once. Only a flusher may call
-// it.
-func (s *rawSocket) tryWrite(b []byte) (int, error) {
-	s.out = b
+// tryWrite writes as much of p as the socket takes at once. Only a flusher may
+// call it.
+func (s *rawSocket) tryWrite(p *pending) (int, error) {
+	s.out = p
 	err := s.conn.Write(s.onWrite)
 	s.out = nil
 	if err == nil {
@@ -88,7 +88,12 @@ func (s *rawSocket) tryWrite(b []byte) (int, error) {
 }
 
 func (s *rawSocket) writeReady(fd uintptr) bool {
-	s.outN, s.outErr = ignoringEINTR(syscall.Write, fd, s.out)
+	s.outN, s.outErr = 0, nil
+	if len(s.out.refs) == 0 {
+		s.outN, s.outErr = ignoringEINTR(syscall.Write, fd, s.out.bytes)
+	} else {
+		s.outN, s.outErr = writeVector(fd, s.out)
+	}
 	if s.outErr != nil {
 		s.outN = 0
 		if errors.Is(s.outErr, syscall.EAGAIN) {

@@ -87,7 +87,7 @@ func (c *Conn) readLoop() {
 	for {
 		c.armDeadline()
 		n, err := c.fill()
-		if n > 0 {
+		if n > 0 && !c.failed() {
 			c.parse()
 		}
 		if c.failed() {
@@ -285,6 +285,10 @@ func (c *Conn) takeTurn() (more bool) {
 			more = true
 			break
 		}
+		if c.failed() {
+			r.start = r.end // RFC 9113 §5.4.1: nothing counts after a connection error
+			break
+		}
 		var ok bool
 		if ok, err = c.nextFrame(); !ok {
 			break
@@ -325,7 +329,7 @@ func (c *Conn) endTurn() {
 		default:
 		}
 	}
-	c.flushFromReader() // unlocks
+	c.flushNow(false) // unlocks
 	for _, t := range watchers {
 		t.w.StreamFailed(t.err)
 	}

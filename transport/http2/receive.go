@@ -69,6 +69,9 @@ func (c *Conn) streamFault(fe *frame.Error, te *transport.Error) error {
 		te.Sent = true
 		c.resetStreamLocked(st, fe.Code)
 		c.endEarlyLocked(st, te)
+	} else if c.ids.IsIdle(fe.StreamID) {
+		// RFC 9113 §6.4: RST_STREAM must not name an idle stream.
+		return &frame.Error{Code: fe.Code, Text: fe.Text}
 	} else {
 		c.appendReset(fe.StreamID, fe.Code)
 	}
@@ -108,10 +111,7 @@ func (c *Conn) receiveData(id uint32, data []byte, flow int, end bool) error {
 	st := c.streams[id]
 	if st == nil {
 		c.creditLocked()
-		if err := c.ids.Missing(frame.TypeData, id); err != nil {
-			return err
-		}
-		return c.chargeLocked(h2.ActLateFrame)
+		return c.ids.Missing(frame.TypeData, id)
 	}
 	if err := c.acceptDataLocked(st, data, flow, end); err != nil {
 		c.creditLocked()
@@ -175,7 +175,7 @@ func (c *Conn) acceptDataLocked(st *stream, data []byte, flow int, end bool) err
 func (c *Conn) bufferLocked(st *stream, data []byte) {
 	if cap(st.buf)-len(st.buf) < len(data) {
 		unread := st.buf[st.off:]
-		size := len(unread) + len(data)
+		size := max(len(unread)+len(data), min(len(unread)+len(unread)/2, len(unread)+maxGrowth))
 		if st.need > size {
 			size = min(st.need, max(readSize, 2*size))
 		}
@@ -221,10 +221,7 @@ func (c *Conn) receiveReset(h frame.Head, payload []byte) error {
 	st := c.streams[h.StreamID]
 	if st == nil {
 		defer c.mu.Unlock()
-		if err := c.ids.Missing(frame.TypeRSTStream, h.StreamID); err != nil {
-			return err
-		}
-		return c.chargeLocked(h2.ActLateFrame)
+		return c.ids.Missing(frame.TypeRSTStream, h.StreamID)
 	}
 	early := c.role == h2.Server && !st.sentHeader
 	reason := reasonOf(f.Code)

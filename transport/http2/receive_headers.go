@@ -2,7 +2,6 @@ package http2
 
 import (
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/yodelrpc/yodel/internal/frame"
@@ -72,10 +71,30 @@ func (c *Conn) requestSection(id uint32, block []byte, end bool) error {
 		return c.lateSection(id, block, nil)
 	}
 	s, err := c.decode(sectionRequest, id, block)
+	if fe, ok := errors.AsType[*h2.FieldError](err); ok && fe.Status != 0 {
+		return c.refuseRequest(id)
+	}
 	if err != nil {
 		return err
 	}
 	return c.accept(id, s, end)
+}
+
+// badRequest answers requests that name no authority, or two.
+var badRequest = &transport.Header{Block: &transport.Block{Status: 400}}
+
+// refuseRequest answers a request with HTTP status 400 (gRFC A41), without a
+// handler.
+func (c *Conn) refuseRequest(id uint32) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil
+	}
+	c.appendHeaderLocked(id, badRequest, true)
+	c.appendReset(id, frame.CodeNo)
+	c.repliedLocked(frameRoom)
+	return c.chargeLocked(h2.ActProvokedReset)
 }
 
 // lateSection decodes a header section of a stream that is gone, for the
@@ -84,8 +103,8 @@ func (c *Conn) lateSection(id uint32, block []byte, verdict error) error {
 	if _, err := c.decode(sectionTrailer, id, block); isConnError(err) {
 		return err
 	}
-	if verdict != nil {
-		return verdict
+	if verdict != nil || c.role == h2.Client {
+		return verdict // answers to calls that were canceled are no fault of the server
 	}
 	return c.charge(h2.ActLateFrame)
 }
@@ -94,6 +113,9 @@ func (c *Conn) lateSection(id uint32, block []byte, verdict error) error {
 func (c *Conn) accept(id uint32, s section, end bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil
+	}
 	if c.goAway.Ignores(id) {
 		return nil // RFC 9113 §6.8: the client knows, and tries elsewhere
 	}
@@ -284,22 +306,15 @@ func (c *Conn) decodeMore(known *seenBlock, id uint32, rest []byte) (section, er
 	if err != nil {
 		return s, decodeError(err, id)
 	}
-	if err := h2.CheckTrailers(fields); err != nil {
+	if known.kind == sectionTrailer {
+		err = h2.CheckTrailers(fields)
+	} else {
+		s.contentLength, fields, err = h2.CheckMore(known.contentLength, fields)
+	}
+	if err != nil {
 		return s, fieldError(err, id)
 	}
-	for _, f := range fields {
-		switch f.Name {
-		case "host":
-			continue // the remembered block has an authority, which counts (gRFC A41)
-		case "content-length":
-			n, err := strconv.ParseInt(f.Value, 10, 64)
-			if err != nil || n < 0 || s.contentLength >= 0 {
-				return s, &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "content-length is not one number (RFC 9110 §8.6)"}
-			}
-			s.contentLength = n
-		}
-		s.header.More = append(s.header.More, f)
-	}
+	s.header.More = append([]transport.Field(nil), fields...)
 	return s, nil
 }
 
@@ -334,7 +349,7 @@ func check(kind sectionKind, id uint32, fields []hpack.Field) (section, error) {
 // fieldError makes a malformed section the error of its stream (RFC 9113
 // §8.1.1).
 func fieldError(err error, id uint32) error {
-	if fe, ok := errors.AsType[*h2.FieldError](err); ok {
+	if fe, ok := errors.AsType[*h2.FieldError](err); ok && fe.Status == 0 {
 		return fe.OnStream(id)
 	}
 	return err

@@ -333,6 +333,9 @@ func serve(t testing.TB, cfg http2.Config, h handlerFunc) *served {
 }
 
 func serveSized(t testing.TB, cfg http2.Config, h handlerFunc, size int) *served {
+	if cfg.Limits.PingStrikes == 0 {
+		cfg.Limits.PingStrikes = -1 // outcome asks with PINGs
+	}
 	near, far := newPipe(size)
 	ctx, stop := context.WithCancel(context.Background())
 	s := &served{peer: newPeer(t, near), end: near, done: make(chan error, 1), stop: stop}
@@ -366,8 +369,8 @@ func (s *served) close() error {
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(2 * time.Minute) // virtual; time stops when this goroutine ends
 		f(t)
-		time.Sleep(2 * time.Minute) // virtual; time stops when this goroutine ends
 	})
 }
 
@@ -376,8 +379,8 @@ func serverScript(t *testing.T, cfg http2.Config, h handlerFunc, script func(s *
 	t.Helper()
 	bubble(t, func(t *testing.T) {
 		s := serve(t, cfg, h).hello()
+		defer func() { _ = s.close() }()
 		script(s)
-		_ = s.close()
 	})
 }
 
@@ -448,8 +451,8 @@ func clientScript(t *testing.T, cfg http2.Config, script func(c *dialed), pairs 
 	t.Helper()
 	bubble(t, func(t *testing.T) {
 		c := dial(t, cfg, pairs...)
+		defer c.close()
 		script(c)
-		c.close()
 	})
 }
 

@@ -83,20 +83,15 @@ func decodePrefix(kind sectionKind, dec *hpack.Decoder, prefix []byte, lim hpack
 	if err != nil {
 		return nil
 	}
+	known := &seenBlock{kind: kind, generation: dec.Generation(), fields: len(fields)}
+	for i := range fields {
+		known.size += fieldSize(fields[i].Name, fields[i].Value)
+	}
 	sec, err := check(kind, 1, fields)
 	if err != nil {
 		return nil
 	}
-	known := &seenBlock{
-		kind:          kind,
-		generation:    dec.Generation(),
-		block:         sec.header.Block,
-		contentLength: sec.contentLength,
-		fields:        len(fields),
-	}
-	for i := range fields {
-		known.size += len(fields[i].Name) + len(fields[i].Value) + 32
-	}
+	known.block, known.contentLength = sec.header.Block, sec.contentLength
 	return known
 }
 

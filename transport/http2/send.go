@@ -23,85 +23,98 @@ func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Str
 		c.mu.Unlock()
 		return nil, err
 	}
-	if err := c.checkHeaderLocked(out.Header); err != nil {
+	err := c.checkHeaderLocked(out.Header)
+	id, ok := c.ids.Next()
+	if err == nil && !ok {
+		err = &transport.Error{Scope: transport.ScopeConn, Reason: transport.ReasonRefused, Unprocessed: true, Text: "stream ids ran out"}
+	}
+	if err != nil {
+		c.active--
+		c.wakeOpeningsLocked()
 		c.mu.Unlock()
 		return nil, err
 	}
-	id, ok := c.ids.Next()
-	if !ok {
-		c.mu.Unlock()
-		return nil, &transport.Error{Scope: transport.ScopeConn, Reason: transport.ReasonRefused, Unprocessed: true, Text: "stream ids ran out"}
-	}
-	st := c.newStreamLocked(id)
-	c.active++
-	s := st.handle
+	s := c.newStreamLocked(id).handle
 	if c.ids.Exhausted() {
 		c.startDrainLocked(&transport.Error{Scope: transport.ScopeConn, Reason: transport.ReasonNone, Text: "stream ids run out"})
 		c.drainNewsLocked()
 	}
 	if err := c.sendLocked(ctx, s, out); err != nil && !errors.Is(err, transport.ErrEnded) {
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// admitLocked waits until the peer allows one more stream (RFC 9113 §5.1.2).
-// First come, first served.
+// opening is one that waits for a stream.
+type opening struct {
+	wake    chan struct{}
+	granted bool // a stream is counted for it already
+}
+
+// admitLocked waits until the peer allows one more stream (RFC 9113 §5.1.2), and
+// counts it. First come, first served.
 func (c *Conn) admitLocked(ctx context.Context) error {
-	for first := true; ; first = false {
-		if c.draining != nil {
-			e := *c.draining
-			e.Unprocessed, e.Sent = true, false
-			return &e
-		}
-		if c.active < int(c.peer.MaxConcurrentStreams) && (!first || len(c.openings) == 0) {
-			return nil
-		}
-		wake := make(chan struct{}, 1)
-		if first {
-			c.openings = append(c.openings, wake)
-		} else {
-			c.openings = append([]chan struct{}{wake}, c.openings...)
-		}
-		c.mu.Unlock()
-		select {
-		case <-wake:
-			c.mu.Lock()
-		case <-ctx.Done():
-			c.mu.Lock()
-			c.leaveOpeningsLocked(wake)
-			return &transport.Error{
-				Initiator:   transport.User,
-				Reason:      transport.ReasonCanceled,
-				Unprocessed: true,
-				Text:        "while waiting for the peer to allow one more stream on the connection",
-				Err:         context.Cause(ctx),
-			}
-		}
+	if c.draining != nil {
+		return c.refusalLocked()
+	}
+	if c.active < int(c.peer.MaxConcurrentStreams) && len(c.openings) == 0 {
+		c.active++
+		return nil
+	}
+	o := &opening{wake: make(chan struct{})}
+	c.openings = append(c.openings, o)
+	c.mu.Unlock()
+	var err error
+	select {
+	case <-o.wake:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	c.mu.Lock()
+	if err == nil && o.granted && c.draining == nil {
+		return nil
+	}
+	if o.granted {
+		c.active--
+		c.wakeOpeningsLocked()
+	} else {
+		c.openings = slices.DeleteFunc(c.openings, func(other *opening) bool { return other == o })
+	}
+	if err == nil {
+		return c.refusalLocked()
+	}
+	return &transport.Error{
+		Initiator:   transport.User,
+		Reason:      transport.ReasonCanceled,
+		Unprocessed: true,
+		Text:        "while waiting for the peer to allow one more stream on the connection",
+		Err:         err,
 	}
 }
 
-// leaveOpeningsLocked takes one that gave up out of the queue, and passes on a
-// turn that it was given meanwhile.
-func (c *Conn) leaveOpeningsLocked(wake chan struct{}) {
-	for i, ch := range c.openings {
-		if ch == wake {
-			c.openings = append(c.openings[:i], c.openings[i+1:]...)
+// refusalLocked is why the connection takes no new streams.
+func (c *Conn) refusalLocked() error {
+	e := *c.draining
+	e.Unprocessed, e.Sent = true, false
+	return &e
+}
+
+// wakeOpeningsLocked hands the streams that there are to those who wait for
+// them, and lets all of them go when there will be none any more.
+func (c *Conn) wakeOpeningsLocked() {
+	for len(c.openings) > 0 {
+		o := c.openings[0]
+		switch {
+		case c.draining != nil:
+		case c.active < int(c.peer.MaxConcurrentStreams):
+			c.active++
+			o.granted = true
+		default:
 			return
 		}
-	}
-	c.wakeOpeningsLocked()
-}
-
-// wakeOpeningsLocked lets those go on for whom there is a stream; all of them
-// when there will be none any more.
-func (c *Conn) wakeOpeningsLocked() {
-	n := int(c.peer.MaxConcurrentStreams) - c.active
-	if c.draining != nil {
-		n = len(c.openings)
-	}
-	for ; n > 0 && len(c.openings) > 0; n-- {
-		c.openings[0] <- struct{}{}
+		close(o.wake)
+		c.openings[0] = nil
 		c.openings = c.openings[1:]
 	}
 }
@@ -182,6 +195,7 @@ func (c *Conn) sendHeaderLocked(st *stream, h *transport.Header, end bool) error
 		return err
 	}
 	c.appendHeaderLocked(st.id, h, end)
+	c.pingPolicy.Sent()
 	st.state = state
 	st.sentHeader = true
 	return nil
@@ -239,6 +253,7 @@ func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, out *transport.Out
 // appendDataLocked appends DATA frames. It reports whether they refer to data
 // instead of holding a copy.
 func (c *Conn) appendDataLocked(id uint32, data []byte, end bool) (refs bool) {
+	c.pingPolicy.Sent()
 	most := int(c.peer.MaxFrameSize)
 	refs = len(data) >= refSize
 	for len(data) > 0 {
@@ -260,9 +275,11 @@ func (c *Conn) appendDataLocked(id uint32, data []byte, end bool) (refs bool) {
 func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 	st := s.st
 	st.sendWaiting = true
-	if st.sendWindow.Available() > 0 && !st.blocked {
+	if st.sendWindow.Available() > 0 {
 		st.blocked = true
 		c.blocked = append(c.blocked, st)
+	} else {
+		c.unblockLocked() // it may be this stream's turn at the connection's window
 	}
 	st.inside++
 	wake := st.sendWake
@@ -280,13 +297,15 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 		c.blocked = slices.DeleteFunc(c.blocked, func(other *stream) bool { return other == st })
 	}
 	if err == nil {
-		return c.canSendLocked(s.st)
-	}
-	if st := s.st; st != nil {
+		err = c.canSendLocked(s.st)
+	} else if st := s.st; st != nil {
 		st.sendWaiting = false
 		if st.err == nil {
 			c.resetLocked(st, transport.ReasonCanceled, err)
 		}
+	}
+	if err != nil {
+		c.unblockLocked()
 	}
 	return err
 }

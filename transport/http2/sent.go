@@ -20,12 +20,20 @@ type sentBlocks struct {
 }
 
 type sentBlock struct {
+	block      *transport.Block
 	generation uint64
 	bytes      []byte // nil until the encoding is made of indexed fields alone
 	size       int    // as RFC 9113 §6.5.2 counts
 }
 
+// noBlock stands for a Header without one.
+var noBlock = &transport.Block{}
+
+// find returns what is known of a header section's block.
 func (s *sentBlocks) find(b *transport.Block) *sentBlock {
+	if b == nil {
+		b = noBlock
+	}
 	if b == s.last {
 		return s.known
 	}
@@ -34,7 +42,7 @@ func (s *sentBlocks) find(b *transport.Block) *sentBlock {
 		if s.blocks == nil || len(s.blocks) >= maxSent {
 			s.blocks = make(map[*transport.Block]*sentBlock)
 		}
-		known = &sentBlock{size: blockSize(b)}
+		known = &sentBlock{block: b, size: blockSize(b)}
 		s.blocks[b] = known
 	}
 	s.last, s.known = b, known
@@ -52,7 +60,7 @@ func (c *Conn) appendHeaderLocked(id uint32, h *transport.Header, end bool) {
 	if known.bytes != nil && known.generation == c.enc.Generation() {
 		dst = append(dst, known.bytes...)
 	} else {
-		dst = c.encodeBlock(dst, h.Block, known)
+		dst = c.encodeBlock(dst, known)
 	}
 	for i := range h.More {
 		indexing := hpack.IndexAuto
@@ -72,10 +80,10 @@ func (c *Conn) appendHeaderLocked(id uint32, h *transport.Header, end bool) {
 	c.out.bytes = frame.AppendHeaderBlock(dst[:start], id, block, end, int(c.peer.MaxFrameSize))
 }
 
-// encodeBlock encodes b, and remembers the bytes if they will be the same next
+// encodeBlock encodes a block, and remembers the bytes if they will be the same next
 // time.
-func (c *Conn) encodeBlock(dst []byte, b *transport.Block, known *sentBlock) []byte {
-	start := len(dst)
+func (c *Conn) encodeBlock(dst []byte, known *sentBlock) []byte {
+	start, b := len(dst), known.block
 	if b.Method != "" {
 		dst = c.enc.AppendField(dst, hpack.Field{Name: ":method", Value: b.Method}, hpack.IndexAlways)
 		dst = c.enc.AppendField(dst, hpack.Field{Name: ":scheme", Value: b.Scheme}, hpack.IndexAlways)

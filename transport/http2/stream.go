@@ -279,6 +279,11 @@ func (s *Stream) Discard(n int) {
 		c.mu.Unlock()
 		return
 	}
+	if st.buf == nil {
+		st.lent = false
+		c.mu.Unlock()
+		return
+	}
 	n = min(n, len(st.buf)-st.off)
 	st.off += n
 	st.lent = false
@@ -377,6 +382,9 @@ func (c *Conn) endEarlyLocked(st *stream, err error) {
 	}
 	st.state = h2.Closed
 	c.forgetLocked(st)
+	if st.err != nil {
+		c.dropBufferedLocked(st) // nobody can get at it any more
+	}
 	st.wakeLocked()
 	st.wakeSenderLocked()
 }

@@ -80,9 +80,12 @@ func (w *workers) rest(self *worker) bool {
 func (w *workers) trim() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return // the timer had fired already when close stopped it
+	}
 	w.endLocked(w.least)
 	w.least = len(w.idle)
-	if w.closed || len(w.idle) == 0 {
+	if len(w.idle) == 0 {
 		w.timer = nil
 		return
 	}

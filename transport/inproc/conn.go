@@ -179,13 +179,14 @@ var _ transport.Conn = (*conn)(nil)
 
 func newConn(k *link, s side, parent transport.ID) *conn {
 	addr := k.lis.Addr()
-	return &conn{link: k, side: s, info: transport.ConnInfo{
-		ID:       k.lis.cfg.Registry.Add(parent, "connection", k.lis.cfg.Name),
+	c := &conn{link: k, side: s, info: transport.ConnInfo{
 		Protocol: Protocol,
 		Local:    addr,
 		Remote:   addr,
 		Auth:     Auth{},
 	}}
+	k.lis.cfg.Registry.Add(&c.info.ID, transport.Entity{Parent: parent, Kind: "connection", Name: k.lis.cfg.Name, Member: c})
+	return c
 }
 
 // Open implements [transport.Conn].

@@ -418,7 +418,8 @@ func TestDialWaitsForServe(t *testing.T) {
 // Ids and parents reach the registry, and leave it.
 func TestRegistry(t *testing.T) {
 	var reg transport.Registry
-	parent := reg.Add(0, "channel", "test")
+	var parent transport.ID
+	reg.Add(&parent, transport.Entity{Kind: "channel", Name: "test"})
 	synctest.Test(t, func(t *testing.T) {
 		l := inproc.NewListener(inproc.Config{Registry: &reg})
 		go l.Serve(handlerFunc(echo))

@@ -41,13 +41,14 @@ var (
 // before that.
 func NewListener(cfg Config) *Listener {
 	cfg.setDefaults()
-	return &Listener{
+	l := &Listener{
 		cfg:     cfg,
-		id:      cfg.Registry.Add(cfg.Parent, "listener", cfg.Name),
 		served:  make(chan struct{}),
 		stopped: make(chan struct{}),
 		links:   make(map[*link]struct{}),
 	}
+	cfg.Registry.Add(&l.id, transport.Entity{Parent: cfg.Parent, Kind: "listener", Name: cfg.Name, Member: l})
+	return l
 }
 
 // Addr returns the listener's name as an address.
