@@ -59,3 +59,21 @@ func newTCP(t testing.TB, register func(*yodel.Server)) *yodel.Channel {
 	})
 	return ch
 }
+
+// The ceiling of a 100-byte call over HTTP/2, both sides and both messages
+// included: what is over it is a leak of the fast path.
+func TestUnaryAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties pools at random")
+	}
+	ch := newTCP(t, registerEcho)
+	req, resp := wrapperspb.String(strings.Repeat("y", 100)), newStr()
+	allocs := testing.AllocsPerRun(2000, func() {
+		if err := yodel.CallUnary(context.Background(), ch, echoMethod, req, resp); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 10 {
+		t.Errorf("%v allocations, want 10 at most", allocs)
+	}
+}

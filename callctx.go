@@ -15,8 +15,8 @@ type callContext struct {
 	values context.Context
 	call   *Call
 
-	deadline time.Time
-	timer    *time.Timer
+	// limit is nil without a deadline.
+	limit *callLimit
 
 	// replaced answers Value once the call is canceled with a cause: a context
 	// of package context, which is where context.Cause looks.
@@ -26,6 +26,12 @@ type callContext struct {
 	done  chan struct{}
 	err   error
 	funcs map[*func()]struct{}
+}
+
+// callLimit is a call's deadline.
+type callLimit struct {
+	deadline time.Time
+	timer    *time.Timer
 }
 
 var _ context.Context = (*callContext)(nil)
@@ -38,7 +44,12 @@ func closedChan() chan struct{} {
 	return ch
 }
 
-func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+func (c *callContext) Deadline() (time.Time, bool) {
+	if c.limit == nil {
+		return time.Time{}, false
+	}
+	return c.limit.deadline, true
+}
 
 func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
@@ -95,16 +106,13 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// expireIn gives the call a deadline; expired is called when it has passed.
+// expireIn gives the call a deadline, before anybody else has the context;
+// expired is called when it has passed.
 func (c *callContext) expireIn(timeout time.Duration, expired func()) {
-	c.deadline = time.Now().Add(timeout)
-	if timeout <= 0 {
-		expired()
-		return
-	}
+	c.limit = &callLimit{deadline: time.Now().Add(timeout)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.timer = time.AfterFunc(timeout, expired)
+	c.limit.timer = time.AfterFunc(timeout, expired)
 }
 
 // cancel ends the context with err, and with a cause unless that is nil. It
@@ -124,8 +132,8 @@ func (c *callContext) cancel(err, cause error) bool {
 	if c.done != nil {
 		close(c.done)
 	}
-	if c.timer != nil {
-		c.timer.Stop()
+	if c.limit != nil {
+		c.limit.timer.Stop()
 	}
 	funcs := c.funcs
 	c.funcs = nil

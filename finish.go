@@ -72,7 +72,12 @@ func (s *serverCall) sendStatus(err error) {
 	sc := s.server.scratch()
 	defer s.server.giveScratch(sc)
 	s.mu.Lock()
-	trailer, early := s.trailer, !s.headerSent && len(s.header) == 0
+	early := !s.headerSent
+	var trailer metadata.MD
+	if s.custom != nil {
+		trailer = s.custom.trailer
+		early = early && len(s.custom.header) == 0
+	}
 	s.mu.Unlock()
 	if shown == nil {
 		sc.out.Data = s.answer

@@ -6,16 +6,21 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
 	"github.com/yodelrpc/yodel"
 	"github.com/yodelrpc/yodel/credentials"
 	"github.com/yodelrpc/yodel/encoding"
+	"github.com/yodelrpc/yodel/metadata"
 	"github.com/yodelrpc/yodel/status"
 	"github.com/yodelrpc/yodel/transport"
 	"github.com/yodelrpc/yodel/transport/inproc"
+	"github.com/yodelrpc/yodel/yodeltest"
 )
 
 // What is wrong with a server is said by Serve, all of it and by name.
@@ -273,4 +278,58 @@ func socketPair(t *testing.T) (dialed, accepted net.Conn) {
 		t.Fatal(err)
 	}
 	return dialed, accepted
+}
+
+// What cannot be reached says at which step, and programs see the cause.
+func TestDialErrors(t *testing.T) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := lis.Addr().String()
+	_ = lis.Close()
+	noName := func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "nowhere", IsNotFound: true}}
+	}
+	for _, c := range []struct {
+		target string
+		cfg    yodel.ChannelConfig
+		phase  transport.Phase
+		cause  error
+	}{
+		{addr, yodel.ChannelConfig{}, transport.PhaseConnect, syscall.ECONNREFUSED},
+		{"nowhere:1", yodel.ChannelConfig{DialContext: noName}, transport.PhaseResolve, nil},
+	} {
+		err := unary(t.Context(), newChannel(t, c.target, c.cfg))
+		wantCode(t, err, status.Unavailable, c.target, string(c.phase))
+		var de *transport.DialError
+		if !errors.As(err, &de) || de.Phase != c.phase || c.cause != nil && !errors.Is(err, c.cause) {
+			t.Errorf("%s: %v", c.target, err)
+		}
+	}
+	server := yodel.NewServer(yodel.ServerConfig{Credentials: credentials.Insecure()})
+	if err := server.ListenAndServe(t.Context(), "127.0.0.1:99999"); err == nil || !strings.Contains(err.Error(), "99999") {
+		t.Errorf("ListenAndServe: %v", err)
+	}
+}
+
+// A status that is larger than what the peer accepts loses its details, not its
+// code.
+func TestStatusTooLarge(t *testing.T) {
+	bothPaths(t, "details", func(t *testing.T, cfg yodelConfig) {
+		ch := yodeltest.New(t, unaryServer(func(ctx context.Context, _ *str) (*str, error) {
+			return nil, status.New(status.NotFound, "gone", wrapperspb.String(strings.Repeat("y", inproc.DefaultMaxResponseHeaderBytes)))
+		}), cfg)
+		err := unary(t.Context(), ch)
+		wantCode(t, err, status.NotFound, "gone")
+		if _, ok := status.DetailOf[*str](err); ok {
+			t.Error("the test's detail is not too large")
+		}
+	})
+	bothPaths(t, "metadata", func(t *testing.T, cfg yodelConfig) {
+		ch := yodeltest.New(t, unaryServer(func(ctx context.Context, req *str) (*str, error) {
+			return req, yodel.CallFrom(ctx).SetTrailer(metadata.MD{{Name: "x", Value: strings.Repeat("y", inproc.DefaultMaxResponseHeaderBytes)}})
+		}), cfg)
+		wantCode(t, unary(t.Context(), ch), status.OK)
+	})
 }

@@ -40,12 +40,12 @@ type serverCall struct {
 
 	// Call.mu guards these.
 
-	header, trailer metadata.MD
-	compressor      encoding.Compressor
-	// compressorSet tells that compressor was chosen for this call, and
-	// compressorUsed that it can no longer be.
-	compressorSet, compressorUsed bool
-	headerSent                    bool
+	// custom is what the handler has set; nil is nothing.
+	custom *responseCustom
+	// compressor compresses the responses once compressorUsed is set.
+	compressor     encoding.Compressor
+	compressorUsed bool
+	headerSent     bool
 	// returned tells that the handler has, closed that stream has been closed.
 	returned, closed bool
 }
@@ -54,6 +54,21 @@ var (
 	_ Stream            = (*serverCall)(nil)
 	_ transport.Watcher = (*serverCall)(nil)
 )
+
+// responseCustom is what a handler may add to its response.
+type responseCustom struct {
+	header, trailer metadata.MD
+	compressor      encoding.Compressor
+	compressorSet   bool
+}
+
+// customLocked returns what the handler has set, to be changed.
+func (s *serverCall) customLocked() *responseCustom {
+	if s.custom == nil {
+		s.custom = new(responseCustom)
+	}
+	return s.custom
+}
 
 var errReturned = errors.New("yodel: the handler has returned, and that ended the call")
 
@@ -95,7 +110,14 @@ func (s *serverCall) serve(timeout time.Duration) {
 }
 
 // StreamFailed implements [transport.Watcher].
-func (s *serverCall) StreamFailed(err error) { s.ctx.cancel(context.Canceled, err) }
+func (s *serverCall) StreamFailed(err error) {
+	if overdue(&s.ctx) {
+		// The client has looked at the same clock, and was a little faster.
+		s.ctx.cancel(context.DeadlineExceeded, nil)
+		return
+	}
+	s.ctx.cancel(context.Canceled, err)
+}
 
 // expire ends a call whose deadline has passed.
 func (s *serverCall) expire() {
@@ -124,7 +146,7 @@ func (s *serverCall) messenger() messenger {
 // lost is the status of a call whose stream failed with err. The handler sees
 // it, and nobody else: there is no one to send it to.
 func (s *serverCall) lost(err error) error {
-	s.ctx.cancel(context.Canceled, err)
+	s.StreamFailed(err)
 	if errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
 		return channelError(status.DeadlineExceeded, "the call's deadline has passed", context.DeadlineExceeded)
 	}
@@ -238,9 +260,9 @@ func (s *serverCall) takeHeader(sc *sendScratch) error {
 	if compressor := s.useCompressorLocked(); compressor != nil {
 		sc.head.Block = s.server.responses.get(s.request.parsed.Subtype, compressor.Name())
 	}
-	if len(s.header) > 0 {
+	if s.custom != nil && len(s.custom.header) > 0 {
 		var err error
-		if sc.head.More, err = protocol.AppendMetadata(nil, s.header); err != nil {
+		if sc.head.More, err = protocol.AppendMetadata(nil, s.custom.header); err != nil {
 			return status.New(status.Internal, "server: the response's metadata cannot be sent: "+err.Error())
 		}
 	}
@@ -261,8 +283,9 @@ func (s *serverCall) useCompressorLocked() encoding.Compressor {
 		return s.compressor
 	}
 	s.compressorUsed = true
-	if !s.compressorSet {
-		s.compressor = s.server.cfg.Compressor
+	s.compressor = s.server.cfg.Compressor
+	if s.custom != nil && s.custom.compressorSet {
+		s.compressor = s.custom.compressor
 	}
 	if s.compressor != nil && !s.request.parsed.Accepts(s.compressor.Name()) {
 		s.compressor = nil
@@ -294,7 +317,8 @@ func (s *serverCall) setHeader(md metadata.MD) error {
 	case s.headerSent:
 		return errHeaderSent
 	}
-	s.header = append(s.header, md...)
+	custom := s.customLocked()
+	custom.header = append(custom.header, md...)
 	return nil
 }
 
@@ -307,7 +331,8 @@ func (s *serverCall) setTrailer(md metadata.MD) error {
 	if s.returned {
 		return errCallEnded
 	}
-	s.trailer = append(s.trailer, md...)
+	custom := s.customLocked()
+	custom.trailer = append(custom.trailer, md...)
 	return nil
 }
 
@@ -320,7 +345,8 @@ func (s *serverCall) setCompressor(compressor encoding.Compressor) error {
 	case s.headerSent || s.compressorUsed:
 		return errHeaderSent
 	}
-	s.compressor, s.compressorSet = compressor, true
+	custom := s.customLocked()
+	custom.compressor, custom.compressorSet = compressor, true
 	return nil
 }
 

@@ -2,7 +2,9 @@ package yodel
 
 import (
 	"context"
+	"errors"
 	"net"
+	"time"
 
 	"github.com/yodelrpc/yodel/credentials"
 	"github.com/yodelrpc/yodel/transport"
@@ -24,13 +26,32 @@ func newDialer(cfg *ChannelConfig) (dialer transport.Dialer, scheme string) {
 	if secure == nil {
 		secure = credentials.TLS(nil)
 	}
-	return &http2.Dialer{
+	dial := cfg.DialContext
+	if dial == nil {
+		// gRFC A61: the next address family after 250 ms.
+		dial = (&net.Dialer{FallbackDelay: 250 * time.Millisecond}).DialContext
+	}
+	return &networkDialer{http2.Dialer{
 		Handshaker:  secure,
-		DialContext: cfg.DialContext,
+		DialContext: dial,
 		Config:      cfg.HTTP2,
 		Registry:    cfg.Registry,
 		Logger:      cfg.Logger,
-	}, secure.Scheme()
+	}}, secure.Scheme()
+}
+
+// networkDialer tells a name that has no address from an address that does not
+// answer: [net.Dialer] does both steps in one.
+type networkDialer struct{ http2.Dialer }
+
+func (d *networkDialer) Dial(ctx context.Context, e transport.Endpoint, events transport.ConnEvents, parent transport.ID) (transport.Conn, error) {
+	conn, err := d.Dialer.Dial(ctx, e, events, parent)
+	var failed *transport.DialError
+	var lookup *net.DNSError
+	if errors.As(err, &failed) && failed.Phase == transport.PhaseConnect && errors.As(err, &lookup) {
+		err = &transport.DialError{Phase: transport.PhaseResolve, Address: failed.Address, Err: failed.Err}
+	}
+	return conn, err
 }
 
 func (s *Server) listenerConfig() http2.ListenerConfig {

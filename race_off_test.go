@@ -1,0 +1,5 @@
+//go:build !race
+
+package yodel_test
+
+const raceEnabled = false
