@@ -34,8 +34,10 @@ type attempt struct {
 	// more are the fields of head.More; few is room for them.
 	more []transport.Field
 	few  [4]transport.Field
-	// body is the request of a kind that has one, while it is in hand.
+	// body is the request of a kind that has one, while it is in hand. A
+	// transport that still sends it has kept it.
 	body []byte
+	kept bool
 	// refused counts the times that a server has refused the call, and local
 	// those that this side has.
 	refused, local int
@@ -100,6 +102,7 @@ func (a *attempt) open(ctx context.Context, data []byte, end bool) error {
 		}
 		a.out = transport.Outgoing{Header: &a.head, Data: data, End: end}
 		a.stream, err = conn.Open(ctx, &a.out)
+		a.kept = a.kept || a.out.DataKept
 		if err == nil {
 			return nil
 		}
@@ -276,8 +279,8 @@ func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool
 
 // release gives the request's buffer back.
 func (a *attempt) release() {
-	if a.body != nil {
+	if a.body != nil && !a.kept {
 		buffer.Put(a.body)
-		a.body = nil
 	}
+	a.body = nil
 }

@@ -143,7 +143,9 @@ func (s *clientStream) Send(msg any) error {
 	}
 	s.out = transport.Outgoing{Data: data}
 	err = s.stream.Send(s.ctx, &s.out)
-	buffer.Put(data)
+	if !s.out.DataKept {
+		buffer.Put(data)
+	}
 	return s.sent(err)
 }
 

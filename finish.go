@@ -90,7 +90,11 @@ func (s *serverCall) sendStatus(err error) {
 		}
 	}
 	s.fillStatus(sc, shown, trailer, early, -1)
-	if s.stillTooLarge(s.stream.Send(context.Background(), &sc.out)) {
+	failed := s.stream.Send(context.Background(), &sc.out)
+	if sc.out.DataKept {
+		s.answer = nil // the transport still sends it
+	}
+	if s.stillTooLarge(failed) {
 		// What the peer accepts is not known here. The status goes in any case.
 		sc.head.More = nil
 		s.fillStatus(sc, shown, trailer, early, leastHeaderBytes)

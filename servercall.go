@@ -226,19 +226,23 @@ func (s *serverCall) Send(msg any) error {
 		s.answer = data
 		return nil
 	}
-	err = s.write(data)
-	buffer.Put(data)
-	if err != nil {
+	if err = s.write(data); err != nil {
 		s.sendFail = err
 	}
 	return err
 }
 
 // write sends a message, and the header section before it if that has not left.
+// It gives data back.
 func (s *serverCall) write(data []byte) error {
 	sc := s.server.scratch()
 	defer s.server.giveScratch(sc)
 	sc.out.Data = data
+	defer func() {
+		if !sc.out.DataKept {
+			buffer.Put(data)
+		}
+	}()
 	if err := s.takeHeader(sc); err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/yodelrpc/yodel/internal/buffer"
 	"github.com/yodelrpc/yodel/metadata"
 	"github.com/yodelrpc/yodel/status"
 )
@@ -117,9 +116,7 @@ func (c *Channel) endUnary(a *attempt) {
 		// A stream that has not finished is reset by this.
 		a.stream.Close()
 	}
-	if a.body != nil {
-		buffer.Put(a.body)
-	}
+	a.release()
 	*a = attempt{}
 	c.attempts.Put(a)
 }

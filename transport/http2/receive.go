@@ -228,7 +228,7 @@ func (c *Conn) receiveReset(h frame.Head, payload []byte) error {
 	c.endEarlyLocked(st, &transport.Error{
 		Initiator:   transport.Peer,
 		Reason:      reason,
-		Unprocessed: reason == transport.ReasonRefused,
+		Unprocessed: reason == transport.ReasonRefused && !st.gotHeader,
 		Sent:        true,
 		Text:        "RST_STREAM " + f.Code.String(),
 	})
