@@ -126,7 +126,7 @@ func (a *attempt) fields(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left <= 0 {
-			return contextError(ctx, "before the call was sent", context.DeadlineExceeded)
+			return contextError(ctx, "before the call was sent", nil)
 		}
 		if a.more, err = protocol.AppendRequest(a.more, left, nil); err != nil {
 			return channelError(status.Internal, "the request's timeout cannot be sent", err)
@@ -242,7 +242,7 @@ func (a *attempt) demand(only bool) envelope.Demand {
 
 // receiveOnly waits for the end of the call, and decodes its only response.
 // The error is a status, or the transport's if raw is true.
-func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool) { //nolint:revive // raw says more about err
+func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool) {
 	buffered, ended, err := a.stream.Await(ctx, a.demand(true))
 	if err != nil {
 		return err, true

@@ -1,6 +1,7 @@
 package yodel
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -62,9 +63,7 @@ func (c *Channel) addUsualBlock(m *Method) (*transport.Block, error) {
 	}
 	next := make(map[*Method]*transport.Block, len(known)+1)
 	if len(known) < maxBlocks {
-		for k, v := range known {
-			next[k] = v
-		}
+		maps.Copy(next, known)
 	}
 	next[m] = b
 	c.blocks.usual.Store(&next)

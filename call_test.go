@@ -69,12 +69,12 @@ func TestMetadata(t *testing.T) {
 			wantCode(t, unary(t.Context(), ch, o), status.Internal, "metadata")
 		}
 	})
-	bubble(t, "with a failure", func(t *testing.T) {
+	bothPaths(t, "with a failure", func(t *testing.T, cfg yodelConfig) {
 		ch := yodeltest.New(t, unaryServer(func(ctx context.Context, _ *str) (*str, error) {
 			_ = yodel.CallFrom(ctx).SetHeader(metadata.MD{{Name: "x-head", Value: "1"}})
 			_ = yodel.CallFrom(ctx).SetTrailer(metadata.MD{{Name: "x-end", Value: "2"}})
 			return nil, status.New(status.NotFound, "gone", durationpb.New(time.Second))
-		}))
+		}), cfg)
 		var header, trailer metadata.MD
 		err := unary(t.Context(), ch, yodel.ReceiveHeader(&header), yodel.ReceiveTrailer(&trailer))
 		wantCode(t, err, status.NotFound, "gone")

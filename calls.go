@@ -57,7 +57,7 @@ func responses[Resp any](call *Call, stream Stream, newResp func() Resp, yield f
 		resp := newResp()
 		err := stream.Receive(resp)
 		if first {
-			call.deliver(stream, true)
+			call.deliver(stream)
 		}
 		if errors.Is(err, io.EOF) {
 			return
@@ -101,6 +101,7 @@ func (s *ClientStream[Req, Resp]) Send(req Req) error { return s.stream.Send(req
 func (s *ClientStream[Req, Resp]) CloseAndReceive() (Resp, error) {
 	defer func() {
 		_ = s.stream.Close()
+		s.call.deliver(s.stream)
 		s.call.deliverTrailer(s.stream)
 	}()
 	var none Resp
@@ -112,7 +113,6 @@ func (s *ClientStream[Req, Resp]) CloseAndReceive() (Resp, error) {
 	if errors.Is(err, io.EOF) {
 		err = channelError(status.Unimplemented, "client: the call of "+s.call.Method.Path()+" has no response, but its method has exactly one", nil)
 	}
-	s.call.deliver(s.stream, err == nil)
 	if err != nil {
 		return none, err
 	}
@@ -164,7 +164,7 @@ func (s *BidiStream[Req, Resp]) Receive() (Resp, error) {
 	err := s.stream.Receive(resp)
 	if !s.begun {
 		s.begun = true
-		s.call.deliver(s.stream, true)
+		s.call.deliver(s.stream)
 	}
 	if err != nil {
 		s.call.deliverTrailer(s.stream)

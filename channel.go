@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -160,8 +161,8 @@ func (c *Channel) compose() {
 		return
 	}
 	invoker := c.start
-	for i := len(c.cfg.Interceptors) - 1; i >= 0; i-- {
-		invoker = c.cfg.Interceptors[i](invoker)
+	for _, interceptor := range slices.Backward(c.cfg.Interceptors) {
+		invoker = interceptor(invoker)
 	}
 	c.invoker = invoker
 }
@@ -212,12 +213,9 @@ func acceptedCompressors(given []encoding.Compressor) ([]encoding.Compressor, st
 		switch name := compressor.Name(); {
 		case name == "" || name == encoding.Identity || strings.ContainsAny(name, ", "):
 			return nil, "", fmt.Errorf("%T has the name %q, which no compressor can have", compressor, name)
+		case slices.Contains(names, name):
+			return nil, "", errors.New("two have the name " + name)
 		default:
-			for _, other := range names {
-				if other == name {
-					return nil, "", errors.New("two have the name " + name)
-				}
-			}
 			names = append(names, name)
 		}
 	}

@@ -102,7 +102,7 @@ func (s *clientStream) contextEnded() {
 }
 
 // outcome returns the result of a call that has ended.
-func (s *clientStream) outcome() (result error, ended bool) { //nolint:revive // the result is an error
+func (s *clientStream) outcome() (result error, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.result, s.ended
@@ -235,7 +235,7 @@ func (s *clientStream) Receive(msg any) error {
 		case !raw && err == nil:
 			s.received = true
 			if s.method.Kind.oneResponse() {
-				s.finishReceiving(nil)
+				_ = s.finishReceiving(nil)
 			}
 			return nil
 		case !raw:
@@ -262,7 +262,7 @@ func (s *clientStream) awaitOpen() error {
 }
 
 // receive decodes one message. raw tells that the error is the transport's.
-func (s *clientStream) receive(msg any) (err error, raw bool) { //nolint:revive // raw says more about err
+func (s *clientStream) receive(msg any) (err error, raw bool) {
 	if s.method.Kind.oneResponse() {
 		return s.receiveOnly(s.ctx, msg)
 	}

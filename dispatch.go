@@ -193,8 +193,7 @@ func (s *Server) refuse(stream transport.Stream, r *request) {
 	defer stream.Close()
 	shown, _ := status.ForPeer(r.failure)
 	var more []transport.Field
-	var unknown *unknownEncoding
-	if errors.As(r.failure, &unknown) {
+	if _, ok := errors.AsType[*unknownEncoding](r.failure); ok {
 		more = append(more, transport.Field{Name: "grpc-accept-encoding", Value: orIdentity(s.acceptNames)})
 	}
 	more, _, _ = protocol.AppendTrailer(more, shown, nil, -1)

@@ -3,6 +3,7 @@ package yodel
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/yodelrpc/yodel/status"
@@ -23,12 +24,16 @@ func contextError(ctx context.Context, during string, cause error) error {
 	if ended := ctx.Err(); errors.Is(ended, context.DeadlineExceeded) || ended == nil {
 		code, text = status.DeadlineExceeded, "the deadline passed "
 	}
-	if own := context.Cause(ctx); own != nil && !errors.Is(cause, own) {
-		if cause == nil {
-			cause = own
-		} else {
-			cause = causes{own, cause}
-		}
+	own := context.Cause(ctx)
+	if own == nil {
+		// Its deadline has passed, and its timer is a little late.
+		own = context.DeadlineExceeded
+	}
+	switch {
+	case cause == nil:
+		cause = own
+	case !errors.Is(cause, own):
+		cause = causes{own, cause}
 	}
 	return channelError(code, text+during, cause)
 }
@@ -39,14 +44,14 @@ type causes []error
 func (c causes) Unwrap() []error { return c }
 
 func (c causes) Error() string {
-	text := ""
+	var b strings.Builder
 	for i, err := range c {
 		if i > 0 {
-			text += "; "
+			b.WriteString("; ")
 		}
-		text += err.Error()
+		b.WriteString(err.Error())
 	}
-	return text
+	return b.String()
 }
 
 // overdue tells whether ctx has a deadline that has passed, even if ctx has not

@@ -140,8 +140,7 @@ func (m *messenger) decode(payload []byte, msg any) error {
 
 // misframed is the status for an error of envelope.Parse.
 func (m *messenger) misframed(err error) error {
-	var tooLarge *envelope.TooLargeError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*envelope.TooLargeError](err); ok {
 		return m.tooLargeToReceive(tooLarge.Size)
 	}
 	return m.fail(status.Internal, m.side.name+": the "+m.side.received+" of "+m.path+" is malformed: "+err.Error(), err)

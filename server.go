@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -150,8 +151,8 @@ func (s *Server) compose() {
 	handle := Handler(func(ctx context.Context, call *Call, stream Stream) error {
 		return call.server.request.route.handler(ctx, call, stream)
 	})
-	for i := len(s.cfg.Interceptors) - 1; i >= 0; i-- {
-		handle = s.cfg.Interceptors[i](handle)
+	for _, interceptor := range slices.Backward(s.cfg.Interceptors) {
+		handle = interceptor(handle)
 	}
 	s.handle = handle
 }

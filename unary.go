@@ -25,9 +25,9 @@ func CallUnary(ctx context.Context, caller Caller, m *Method, req, resp any, opt
 		return err
 	}
 	err = exchange(stream, req, resp)
-	call.deliver(stream, err == nil)
-	call.deliverTrailer(stream)
 	_ = stream.Close()
+	call.deliver(stream)
+	call.deliverTrailer(stream)
 	return err
 }
 
@@ -48,10 +48,10 @@ func exchange(stream Stream, req, resp any) error {
 	return err
 }
 
-// deliver does what ReceiveHeader asked for. begun tells that a message has been
-// received: a call that failed before may have no header section to wait for.
-func (c *Call) deliver(stream Stream, begun bool) {
-	if c.params == nil || c.params.receiveHeader == nil || !begun {
+// deliver does what ReceiveHeader asked for. The stream has received something,
+// or has been closed: there is nothing to wait for.
+func (c *Call) deliver(stream Stream) {
+	if c.params == nil || c.params.receiveHeader == nil {
 		return
 	}
 	if md, err := stream.Header(); err == nil {

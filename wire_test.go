@@ -401,3 +401,34 @@ func FuzzServerRequest(f *testing.F) {
 		}
 	})
 }
+
+// FuzzClientAnswer: no answer panics or hangs a client, on either path.
+func FuzzClientAnswer(f *testing.F) {
+	f.Add(200, "application/grpc", "grpc-encoding", "gzip", "0", message("a"))
+	f.Add(503, "text/html", "grpc-status", "5", "99", []byte("<html>"))
+	f.Add(200, "application/grpc", "x-bin", "!", "", []byte{1, 0, 0, 0, 1, 0})
+	var out transport.Outgoing
+	lis := inproc.NewListener(inproc.Config{})
+	go func() {
+		_ = lis.Serve(handlerFunc(func(s transport.Stream, _ *transport.Header) {
+			defer s.Close()
+			_ = s.Send(context.Background(), &out)
+		}))
+	}()
+	ch, err := yodel.NewChannel("a:1", yodel.ChannelConfig{Dialer: lis})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, httpStatus int, kind, name, value, code string, data []byte) {
+		out = transport.Outgoing{
+			Header: section(httpStatus, field{Name: "content-type", Value: kind}, field{Name: name, Value: value}),
+			Data:   data, Trailer: section(0, field{Name: "grpc-status", Value: code}, field{Name: name, Value: value}),
+		}
+		if err := unary(t.Context(), ch); err == nil && code != "0" {
+			t.Errorf("status %q became OK", code)
+		}
+		for _, err := range yodel.CallServerStream(t.Context(), ch, downMethod, newStr(), newStr) {
+			_ = status.CodeOf(err)
+		}
+	})
+}

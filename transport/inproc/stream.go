@@ -107,10 +107,10 @@ func (s *stream) sendableLocked(out *transport.Outgoing) error {
 	switch {
 	case s.closed:
 		return errClosed
-	case s.failure != nil:
-		return s.failure
 	case s.in().ended && s.side == sideClient:
 		return transport.ErrEnded
+	case s.failure != nil:
+		return s.failure
 	case p.ended:
 		return errSendEnded
 	case out.Header != nil && p.header != nil:
@@ -144,10 +144,10 @@ func (s *stream) writeLocked(ctx context.Context, data []byte) error {
 			return err
 		}
 		switch {
-		case s.failure != nil:
-			return s.failure
 		case s.in().ended && s.side == sideClient:
 			return transport.ErrEnded
+		case s.failure != nil:
+			return s.failure
 		}
 	}
 }
