@@ -1,7 +1,6 @@
 package yodel
 
 import (
-	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -22,9 +21,10 @@ type blockKey struct {
 // blockCache holds that part for each method, so that a transport sees the same
 // Block again and need not encode it again.
 type blockCache struct {
-	// usual has the blocks of calls with the channel's own codec and
-	// compressor. It is replaced, never changed.
-	usual atomic.Pointer[map[*Method]*transport.Block]
+	// usual has the *transport.Block of each *Method that was called with the
+	// channel's own codec and compressor, and count how many there are.
+	usual sync.Map
+	count atomic.Int64
 
 	mu      sync.Mutex
 	unusual map[blockKey]*transport.Block
@@ -35,8 +35,8 @@ func (c *Channel) block(m *Method, p *callParams) (*transport.Block, error) {
 	if p.codec != nil || p.compressor != nil {
 		return c.unusualBlock(m, p)
 	}
-	if known := c.blocks.usual.Load(); known != nil {
-		if b := (*known)[m]; b != nil {
+	if known, ok := c.blocks.usual.Load(m); ok {
+		if b, ok := known.(*transport.Block); ok {
 			return b, nil
 		}
 	}
@@ -52,21 +52,14 @@ func (c *Channel) addUsualBlock(m *Method) (*transport.Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.blocks.mu.Lock()
-	defer c.blocks.mu.Unlock()
-	var known map[*Method]*transport.Block
-	if old := c.blocks.usual.Load(); old != nil {
-		known = *old
+	if c.blocks.count.Add(1) > maxBlocks {
+		c.blocks.count.Store(1)
+		c.blocks.usual.Clear()
 	}
-	if other := known[m]; other != nil {
-		return other, nil
+	known, _ := c.blocks.usual.LoadOrStore(m, b)
+	if first, ok := known.(*transport.Block); ok {
+		return first, nil
 	}
-	next := make(map[*Method]*transport.Block, len(known)+1)
-	if len(known) < maxBlocks {
-		maps.Copy(next, known)
-	}
-	next[m] = b
-	c.blocks.usual.Store(&next)
 	return b, nil
 }
 

@@ -363,6 +363,7 @@ func TestTransparentRetry(t *testing.T) {
 	run("never sent", 5, false, status.OK)
 	run("refused once", 1, true, status.OK)
 	run("refused twice", 2, true, status.Unavailable)
+	run("never sent, for ever", 1<<30, false, status.Unavailable)
 }
 
 // A server that refuses after the stream was opened: the request is still in

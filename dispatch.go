@@ -81,7 +81,12 @@ func (s *Server) resolve(r *request) {
 		if !errors.As(err, &r.rejection) {
 			r.failure = err
 		}
-		r.response = s.responses.get(r.parsed.Subtype, "")
+		subtype := r.parsed.Subtype
+		if s.codec(subtype) == nil {
+			// Nothing of the peer's goes into what is remembered and sent.
+			subtype = ""
+		}
+		r.response = s.responses.get(subtype, "")
 		return
 	}
 	if r.codec = s.codec(r.parsed.Subtype); r.codec == nil {
@@ -218,8 +223,8 @@ type responseBlocks struct {
 
 type responseKey struct{ subtype, encoding string }
 
-// maxResponses bounds responseBlocks: subtypes are the codecs' names, or none,
-// or what a request had that failed.
+// maxResponses bounds responseBlocks. Subtypes and encodings are the server's
+// own, so it is not reached, unless a program has compressors without end.
 const maxResponses = 64
 
 func (b *responseBlocks) get(subtype, encoding string) *transport.Block {

@@ -168,8 +168,14 @@ func (s *Server) problem(err error) {
 // first call of a Serve method.
 func (s *Server) Register(routes ...Route) {
 	for _, r := range routes {
-		if err := s.register(r); err != nil {
-			s.problem(err)
+		err := s.register(r)
+		if err == nil {
+			continue
+		}
+		s.problem(err)
+		if s.sealed.Load() && s.cfg.Logger != nil {
+			// Serve has returned already what it had to say.
+			s.cfg.Logger.LogAttrs(context.Background(), slog.LevelError, "a method cannot be registered", slog.Any("error", err))
 		}
 	}
 }

@@ -1,0 +1,92 @@
+package yodel
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"unsafe"
+
+	"github.com/yodelrpc/yodel/encoding"
+	"github.com/yodelrpc/yodel/transport"
+)
+
+// A call's memory on a server is one allocation: this is the class of sizes
+// that it is in.
+func TestServerCallSize(t *testing.T) {
+	if size := unsafe.Sizeof(serverCall{}); size > 384 {
+		t.Errorf("a serverCall has %d bytes, more than 384", size)
+	}
+}
+
+// What a channel and a server remember is bounded, whatever methods are called
+// and whatever peers send.
+func TestMemosAreBounded(t *testing.T) {
+	c, err := NewChannel("a:1", ChannelConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 2*maxBlocks + 10 {
+		m := &Method{Service: "a", Name: "b"}
+		if _, err := c.block(m, &callParams{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.block(m, &callParams{codec: encoding.JSON{}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	usual := 0
+	c.blocks.usual.Range(func(any, any) bool { usual++; return true })
+	if usual > maxBlocks || len(c.blocks.unusual) > maxBlocks {
+		t.Errorf("a channel remembers %d and %d methods, want %d at most", usual, len(c.blocks.unusual), maxBlocks)
+	}
+
+	s := NewServer(ServerConfig{})
+	for i := range 2 * maxResponses {
+		s.read(&transport.Header{Block: &transport.Block{Method: "POST", Path: "/", Fields: []transport.Field{
+			{Name: "content-type", Value: "application/grpc+" + strconv.Itoa(i)},
+		}}})
+		s.responses.get("", strconv.Itoa(i))
+	}
+	if n := len(s.responses.known); n > maxResponses {
+		t.Errorf("a server remembers %d responses, want %d at most", n, maxResponses)
+	}
+
+	var l panicLog
+	for i := range 2 * panicLogPlaces {
+		l.due(uintptr(i))
+	}
+	if n := len(l.logged); n > panicLogPlaces {
+		t.Errorf("a server remembers %d places that panicked, want %d at most", n, panicLogPlaces)
+	}
+}
+
+// The turns go round in order.
+func TestTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turns turn
+		turns.take()
+		if turns.tryTake() {
+			t.Fatal("a turn was taken twice")
+		}
+		order := make(chan int, 3)
+		for i := range 3 {
+			go func() {
+				turns.take()
+				order <- i
+				turns.give()
+			}()
+			synctest.Wait()
+		}
+		turns.give()
+		for want := range 3 {
+			if got := <-order; got != want {
+				t.Errorf("turn %d went to %d", want, got)
+			}
+		}
+		synctest.Wait()
+		if !turns.tryTake() {
+			t.Error("the turn was not given back")
+		}
+	})
+}
