@@ -179,6 +179,13 @@ func (c *Channel) Start(ctx context.Context, call *Call) (Stream, error) {
 // Target returns the target as it was given to NewChannel.
 func (c *Channel) Target() string { return c.target.text }
 
+// Authority returns what requests call the server.
+func (c *Channel) Authority() string { return c.target.authority }
+
+// Scheme returns "https" if the channel's connections are secured, and "http" if
+// they are not.
+func (c *Channel) Scheme() string { return c.scheme }
+
 // ID returns the channel's ID in its registry; zero without one.
 func (c *Channel) ID() transport.ID { return c.id }
 

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/yodelrpc/yodel"
+	"github.com/yodelrpc/yodel/credentials"
 	"github.com/yodelrpc/yodel/status"
 	"github.com/yodelrpc/yodel/transport"
 	"github.com/yodelrpc/yodel/transport/inproc"
@@ -88,6 +89,23 @@ func TestNewChannel(t *testing.T) {
 	for says, cfg := range bad {
 		if _, err := yodel.NewChannel("host:1", cfg); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: error is %v", says, err)
+		}
+	}
+}
+
+// What a channel says of its calls before it has made one.
+func TestChannelAnswers(t *testing.T) {
+	for _, c := range []struct {
+		cfg               yodel.ChannelConfig
+		authority, scheme string
+	}{
+		{yodel.ChannelConfig{}, "localhost:1", "https"},
+		{yodel.ChannelConfig{Credentials: credentials.Insecure()}, "localhost:1", "http"},
+		{yodel.ChannelConfig{Authority: "other:2"}, "other:2", "https"},
+	} {
+		ch := newChannel(t, "localhost:1", c.cfg)
+		if ch.Authority() != c.authority || ch.Scheme() != c.scheme {
+			t.Errorf("%q, %q; want %q, %q", ch.Authority(), ch.Scheme(), c.authority, c.scheme)
 		}
 	}
 }

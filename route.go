@@ -17,6 +17,9 @@ type Route struct {
 	// Handler gets a Stream whose messages it decodes itself. A method with one
 	// response sends it with Send before it returns nil.
 	Handler Handler
+	// Err, if it is not nil, is why the route cannot be made. Serve returns it,
+	// so that whoever makes routes from other descriptions needs no panic.
+	Err error
 }
 
 // Registrar takes routes: a [Server].

@@ -182,6 +182,8 @@ func (s *Server) Register(routes ...Route) {
 
 func (s *Server) register(r Route) error {
 	switch {
+	case r.Err != nil:
+		return r.Err
 	case r.Method == nil:
 		return errors.New("a route has no Method")
 	case r.Handler == nil:

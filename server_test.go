@@ -35,6 +35,9 @@ func TestServeRefuses(t *testing.T) {
 		{"registered twice", yodel.ServerConfig{}, func(s *yodel.Server) { s.Register(route, route) }, []string{"/test.Echo/Unary", "twice"}},
 		{"no method", yodel.ServerConfig{}, func(s *yodel.Server) { s.Register(yodel.Route{Handler: route.Handler}) }, []string{"no Method"}},
 		{"no handler", yodel.ServerConfig{}, func(s *yodel.Server) { s.Register(yodel.Route{Method: echoMethod}) }, []string{"/test.Echo/Unary", "no Handler"}},
+		{"a route's own error", yodel.ServerConfig{}, func(s *yodel.Server) {
+			s.Register(yodel.Route{Method: echoMethod, Handler: route.Handler, Err: errors.New("no such type")})
+		}, []string{"no such type"}},
 		{"bad name", yodel.ServerConfig{}, func(s *yodel.Server) {
 			s.Register(yodel.UnaryRoute(&yodel.Method{Service: "a/b", Name: "c"}, newStr, echo))
 		}, []string{"/a/b/c"}},
