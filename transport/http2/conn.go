@@ -74,6 +74,7 @@ type Conn struct {
 	pingPolicy h2.PingPolicy
 
 	out          pending // frames to be written
+	writing      pending // what is being written; the flusher's alone
 	flushing     bool
 	turn         bool   // the reader is in a turn, and will see to flushing after it
 	taken        uint64 // bytes taken out of out in all, and

@@ -52,7 +52,8 @@ func (p *pending) reset() {
 	if p.bytes != nil {
 		buffer.Put(p.bytes)
 	}
-	*p = pending{}
+	clear(p.refs)
+	*p = pending{refs: p.refs[:0]}
 }
 
 // each calls f with the pieces in order, until f returns false.
@@ -129,16 +130,15 @@ func (c *Conn) flushNow(yield bool) {
 		runtime.Gosched()
 	}
 	for range maxRounds {
-		p, ok := c.nextPending()
-		if !ok {
+		if !c.nextPending() {
 			return
 		}
-		n, err := c.raw.tryWrite(&p)
-		if err == nil && n < p.size() {
-			go c.finishWrite(p, n)
+		n, err := c.raw.tryWrite(&c.writing)
+		if err == nil && n < c.writing.size() {
+			go c.finishWrite(n)
 			return
 		}
-		c.wrote(&p, err)
+		c.wrote(err)
 	}
 	go c.writeAll()
 }
@@ -146,50 +146,41 @@ func (c *Conn) flushNow(yield bool) {
 // writeAll writes until nothing is pending. Its goroutine ends then, or with the
 // connection.
 func (c *Conn) writeAll() {
-	for {
-		p, ok := c.nextPending()
-		if !ok {
-			return
-		}
-		c.wrote(&p, c.write(&p, 0))
+	for c.nextPending() {
+		c.wrote(c.write(0))
 	}
 }
 
 // finishWrite writes what the socket did not take at once, and then what has
 // come since. Its goroutine ends then, or with the connection.
-func (c *Conn) finishWrite(p pending, n int) {
-	c.wrote(&p, c.write(&p, n))
+func (c *Conn) finishWrite(n int) {
+	c.wrote(c.write(n))
 	c.writeAll()
 }
 
 // nextPending takes everything pending for a write. If there is nothing, the
 // flusher's work is done.
-func (c *Conn) nextPending() (p pending, ok bool) {
+func (c *Conn) nextPending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.out.any() {
-		return c.takePendingLocked(), true
+	if !c.out.any() {
+		c.flushing = false
+		c.afterFlushLocked()
+		c.finishLocked()
+		return false
 	}
-	c.flushing = false
-	c.afterFlushLocked()
-	c.finishLocked()
-	return pending{}, false
+	refs := c.writing.refs // empty, its memory is used again
+	c.writing, c.out = c.out, pending{refs: refs}
+	c.taken += uint64(c.writing.size())
+	c.writing.replies, c.outReplies = c.outReplies, replyCount{}
+	return true
 }
 
-// takePendingLocked takes everything pending for a write.
-func (c *Conn) takePendingLocked() pending {
-	p := c.out
-	c.out = pending{}
-	c.taken += uint64(p.size())
-	p.replies, c.outReplies = c.outReplies, replyCount{}
-	return p
-}
-
-// wrote takes note of a write's end.
-func (c *Conn) wrote(p *pending, err error) {
-	written := uint64(p.size())
-	replies := p.replies
-	p.reset()
+// wrote takes note of the end of a write.
+func (c *Conn) wrote(err error) {
+	written := uint64(c.writing.size())
+	replies := c.writing.replies
+	c.writing.reset()
 	c.mu.Lock()
 	c.written += written
 	c.replies.Written(replies.frames, replies.bytes)
@@ -215,10 +206,10 @@ func (c *Conn) afterFlushLocked() {
 	_ = c.nc.Close()
 }
 
-// write writes all of p but its first n bytes, however long the peer takes to
-// read them, as long as some get through within every StallTimeout.
-func (c *Conn) write(p *pending, n int) error {
-	rest := p.buffers()
+// write writes all but the first n bytes, however long the peer takes to read
+// them, as long as some get through within every StallTimeout.
+func (c *Conn) write(n int) error {
+	rest := c.writing.buffers()
 	skip(&rest, n)
 	for {
 		c.setWriteDeadline(c.cfg.StallTimeout)
