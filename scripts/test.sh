@@ -32,6 +32,7 @@ summarise() {
 			next
 		}
 		/no test files\]$/ { n = 0; next }
+		/^=== (RUN|PAUSE|CONT|NAME)|^ *--- PASS:/ { next }
 		{ lines[n++] = $0 }
 		END { for (i = (n > 400 ? n - 400 : 0); i < n; i++) if (lines[i] != "PASS" && lines[i] != "FAIL") print lines[i] }
 	' "$1"
