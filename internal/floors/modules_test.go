@@ -42,7 +42,7 @@ func readModFile(t *testing.T, dir string) modFile {
 
 // isTools tells that a module only pins tools, and stands outside the
 // workspace.
-func isTools(dir string) bool { return strings.HasPrefix(dir, "tools/") }
+func isTools(dir string) bool { return dir == "tools" || strings.HasPrefix(dir, "tools/") }
 
 func TestRootRequiresProtobufAlone(t *testing.T) {
 	mod := readModFile(t, ".")
