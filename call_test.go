@@ -20,6 +20,7 @@ import (
 	"github.com/yodelrpc/yodel/encoding"
 	"github.com/yodelrpc/yodel/metadata"
 	"github.com/yodelrpc/yodel/status"
+	"github.com/yodelrpc/yodel/transport"
 	"github.com/yodelrpc/yodel/transport/inproc"
 	"github.com/yodelrpc/yodel/yodeltest"
 )
@@ -152,6 +153,22 @@ func TestDeadlines(t *testing.T) {
 		ch := newChannel(t, "a:1", yodel.ChannelConfig{Dialer: lis})
 		err := unary(noEnd{t.Context(), time.Now().Add(time.Second)}, ch)
 		wantCode(t, err, status.DeadlineExceeded)
+	})
+}
+
+// A server that follows the deadline too may notice it first and say CANCELLED:
+// that is still this call's deadline, and no verdict of the server.
+func TestCanceledAfterDeadline(t *testing.T) {
+	bothPaths(t, "status", func(t *testing.T, cfg yodelConfig) {
+		cfg.Channel.Dialer = rawServer(t, func(s transport.Stream) {
+			time.Sleep(2 * time.Second)
+			_ = s.Send(context.Background(), &transport.Outgoing{
+				Header: section(200, grpcType, field{Name: "grpc-status", Value: "1"}), End: true,
+			})
+		})
+		ch := newChannel(t, "a:1", cfg.Channel)
+		wantCode(t, unary(noEnd{t.Context(), time.Now().Add(time.Second)}, ch), status.DeadlineExceeded)
+		wantCode(t, unary(noEnd{t.Context(), time.Now().Add(time.Hour)}, ch), status.Canceled)
 	})
 }
 
@@ -386,6 +403,11 @@ func TestMessageLimits(t *testing.T) {
 		wantCode(t, call(t, cfg, yodel.MaxSendBytes(1003)), status.OK)
 		wantCode(t, call(t, yodelConfig{}, yodel.MaxSendBytes(1002)), status.ResourceExhausted)
 		wantCode(t, call(t, cfg, yodel.Compress(&encoding.Gzip{})), status.ResourceExhausted)
+		// JSON does not know its size before it is made.
+		wantCode(t, call(t, cfg, yodel.Codec(encoding.JSON{})), status.ResourceExhausted, "999")
+		wantCode(t, call(t, cfg, yodel.Codec(encoding.JSON{}), yodel.Compress(&encoding.Gzip{})), status.ResourceExhausted, "999")
+		// What is known to be too large is not encoded at all.
+		wantCode(t, call(t, cfg, yodel.Codec(noAppend{})), status.ResourceExhausted, "1003")
 	})
 	bothPaths(t, "client receives", func(t *testing.T, cfg yodelConfig) {
 		cfg.Channel.MaxReceiveBytes = 999
@@ -407,11 +429,18 @@ func TestMessageLimits(t *testing.T) {
 				return nil
 			}))
 		}, yodelConfig{Server: yodel.ServerConfig{MaxSendBytes: 999}})
+		var last error
 		for _, err := range yodel.CallServerStream(t.Context(), ch, downMethod, newStr(), newStr) {
-			wantCode(t, err, status.ResourceExhausted, "MaxSendBytes")
+			last = err
 		}
+		wantCode(t, last, status.ResourceExhausted, "MaxSendBytes")
 	})
 }
+
+// noAppend knows sizes, and panics when it encodes.
+type noAppend struct{ encoding.Proto }
+
+func (noAppend) Append([]byte, any) ([]byte, error) { panic("encoded") }
 
 // counting counts what it compresses and decompresses.
 type counting struct {

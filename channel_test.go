@@ -359,10 +359,11 @@ func TestTransparentRetry(t *testing.T) {
 	run := func(name string, failures int, sent bool, want status.Code) {
 		bothPaths(t, name, func(t *testing.T, cfg yodelConfig) {
 			lis, _ := serveInproc(t, yodel.ServerConfig{}, registerEcho)
-			left := failures
+			left, opens := failures, 0
 			cfg.Channel.Dialer = dialFunc(func(ctx context.Context, e transport.Endpoint, ev transport.ConnEvents) (transport.Conn, error) {
 				c, err := lis.Dial(ctx, e, ev, 0)
 				return &refusingConn{c, func() error {
+					opens++
 					if left == 0 {
 						return nil
 					}
@@ -372,6 +373,9 @@ func TestTransparentRetry(t *testing.T) {
 			})
 			ch := newChannel(t, "a:1", cfg.Channel)
 			wantCode(t, unary(t.Context(), ch), want)
+			if opens > 20 {
+				t.Errorf("a call was tried %d times", opens)
+			}
 			left = failures
 			for _, err := range yodel.CallServerStream(t.Context(), ch, downMethod, wrapperspb.String("a"), newStr) {
 				wantCode(t, err, want)
