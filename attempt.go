@@ -202,9 +202,15 @@ func (a *attempt) chooseDecompressor(h *transport.Header) error {
 	return nil
 }
 
-// verdict returns how the call ended, once Await has said so: nil if OK.
-func (a *attempt) verdict(ctx context.Context) error {
+// verdict returns how the call ended, once Await has said so: nil if OK. body
+// tells that a message, or a part of one, has come.
+func (a *attempt) verdict(ctx context.Context, body bool) error {
 	tr := a.stream.Trailer()
+	if tr == nil && body {
+		// A header section that a message follows is no Trailers-Only.
+		a.response.DropStatus()
+		return peerVerdict(ctx, a.response.Status())
+	}
 	if tr == nil {
 		// Trailers-Only, or no status at all.
 		a.trailer = a.response.Metadata
@@ -255,7 +261,7 @@ func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool
 		return err, false
 	}
 	if ended {
-		if err := a.verdict(ctx); err != nil {
+		if err := a.verdict(ctx, len(buffered) > 0); err != nil {
 			return err, false
 		}
 	}

@@ -199,7 +199,7 @@ func (s *clientStream) early() error {
 		return io.EOF
 	}
 	defer s.receiving.give()
-	_, ended, err := s.stream.Await(s.ctx, func([]byte) int { return 0 })
+	buffered, ended, err := s.stream.Await(s.ctx, func([]byte) int { return 0 })
 	if err != nil || !ended {
 		return io.EOF
 	}
@@ -211,7 +211,7 @@ func (s *clientStream) early() error {
 		return err
 	}
 	md := s.response.Metadata
-	result := s.verdict(s.ctx)
+	result := s.verdict(s.ctx, s.received || len(buffered) > 0)
 	s.response.Metadata = md
 	return asReceived(result)
 }
@@ -288,7 +288,7 @@ func (s *clientStream) receive(msg any) (err error, raw bool) {
 		return err, false
 	}
 	// The stream has ended.
-	if err := s.verdict(s.ctx); err != nil {
+	if err := s.verdict(s.ctx, s.received || len(buffered) > 0); err != nil {
 		return err, false
 	}
 	if len(buffered) > 0 {

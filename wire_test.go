@@ -110,6 +110,7 @@ func answers() []answer {
 		{"compressed with garbage", transport.Outgoing{Header: gzip, Data: envelopeOf(1, []byte{1}), Trailer: statusOK}, status.Internal, []string{"decompressed"}},
 		{"unknown compression", transport.Outgoing{Header: section(200, grpcType, field{Name: "grpc-encoding", Value: "lzma"}), Data: a, Trailer: statusOK}, status.Internal, []string{"lzma"}},
 		{"trailers only", transport.Outgoing{Header: section(200, grpcType, field{Name: "grpc-status", Value: "7"}), End: true}, status.PermissionDenied, nil},
+		{"a status before the message", transport.Outgoing{Header: section(200, grpcType, field{Name: "grpc-status", Value: "7"}), Data: a, End: true}, status.Unknown, []string{"without a grpc-status"}},
 		{"no status", transport.Outgoing{Header: head, Data: a, End: true}, status.Unknown, []string{"without a grpc-status"}},
 		{"no trailers and no message", transport.Outgoing{Header: head, End: true}, status.Unknown, nil},
 		{"bad status", transport.Outgoing{Header: head, Data: a, Trailer: section(0, field{Name: "grpc-status", Value: "99"})}, status.Unknown, []string{"99"}},

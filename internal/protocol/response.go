@@ -198,6 +198,10 @@ func (r *Response) Header() error {
 	return nil
 }
 
+// DropStatus forgets the status of a header section that turned out not to be the
+// last one: its grpc-status means nothing ("Responses" of gRPC over HTTP/2).
+func (r *Response) DropStatus() { r.hasCode = false }
+
 // Status returns how the call ended, as its last section says: nil if OK. It
 // also tells it of a header section that was the last (Trailers-Only), and of
 // a Response with no fields at all, for a stream that ended without trailers.
