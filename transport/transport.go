@@ -9,6 +9,7 @@ package transport
 
 import (
 	"context"
+	"iter"
 	"net"
 
 	"github.com/yodelrpc/yodel/metadata"
@@ -42,18 +43,29 @@ type Header struct {
 	More []Field
 }
 
-// Get returns the first value of a lower-case name, and whether there is one.
-func (h *Header) Get(name string) (string, bool) {
-	if h.Block != nil {
-		for i := range h.Block.Fields {
-			if h.Block.Fields[i].Name == name {
-				return h.Block.Fields[i].Value, true
+// All yields the fields of Block, if there is one, and then those of More.
+func (h *Header) All() iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		if h.Block != nil {
+			for _, f := range h.Block.Fields {
+				if !yield(f) {
+					return
+				}
+			}
+		}
+		for _, f := range h.More {
+			if !yield(f) {
+				return
 			}
 		}
 	}
-	for i := range h.More {
-		if h.More[i].Name == name {
-			return h.More[i].Value, true
+}
+
+// Get returns the first value of a lower-case name, and whether there is one.
+func (h *Header) Get(name string) (string, bool) {
+	for f := range h.All() {
+		if f.Name == name {
+			return f.Value, true
 		}
 	}
 	return "", false
@@ -115,7 +127,8 @@ type Stream interface {
 	Trailer() *Header
 
 	// Reset ends the stream at once in both directions, telling the peer why.
-	// It does nothing to a stream that has finished.
+	// It does nothing to a stream that has finished. A transport that cannot
+	// tell the peer at once does so when the handler returns.
 	Reset(reason Reason)
 
 	// Close releases the stream: a side that is still open is reset with
@@ -124,10 +137,11 @@ type Stream interface {
 	Close()
 
 	// Watch asks that w be told, once, when the stream ends early. There is one
-	// watcher at most, and none is told after Close.
+	// watcher at most, and none is told after Close. The stream's own methods
+	// may fail before it is told.
 	Watch(w Watcher)
 
-	// Conn is the connection that carries the stream.
+	// Conn is the connection that carries the stream; never nil.
 	Conn() Conn
 }
 

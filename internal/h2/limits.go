@@ -47,7 +47,7 @@ type Limits struct {
 	// SETTINGS_MAX_CONCURRENT_STREAMS says. More are refused.
 	ConcurrentStreams int
 	// RunningHandlers is how many handlers may run, those of reset streams
-	// included. Streams above it are refused.
+	// included. Streams above it wait for one to return.
 	RunningHandlers int
 	// StreamsPerTurn is how many streams one turn of the read loop opens
 	// before it yields.

@@ -18,6 +18,9 @@ import (
 // TCP reset.
 const lingerTime = time.Second
 
+// aLongTimeAgo is a deadline that ends reads and writes at once.
+var aLongTimeAgo = time.Unix(1, 0)
+
 // Conn is one HTTP/2 connection, of either role. It implements
 // [transport.Conn].
 type Conn struct {
@@ -182,7 +185,7 @@ func (c *Conn) failLocked(code frame.Code, err *transport.Error) {
 	deadline := time.Now().Add(lingerTime)
 	if lost {
 		c.out.reset()
-		_ = c.nc.Close()
+		_ = c.nc.SetDeadline(aLongTimeAgo)
 	} else {
 		_ = c.nc.SetDeadline(deadline)
 	}
@@ -238,9 +241,20 @@ func (c *Conn) finishLocked() {
 		return
 	}
 	c.finished = true
+	c.out.reset()
+	if c.raw == nil {
+		// Over TLS it waits for the peer to take the closing alert. The
+		// goroutine ends with that.
+		go c.release()
+		return
+	}
+	c.release()
+}
+
+// release lets go of what the connection held outside.
+func (c *Conn) release() {
 	_ = c.nc.Close()
 	c.registry.Remove(c.info.ID)
-	c.out.reset()
 	close(c.done)
 }
 

@@ -164,8 +164,12 @@ func (c *Conn) nextPending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.out.any() {
+		if c.err != nil && !c.finished {
+			c.mu.Unlock()
+			c.afterLastWrite()
+			c.mu.Lock()
+		}
 		c.flushing = false
-		c.afterFlushLocked()
 		c.finishLocked()
 		return false
 	}
@@ -192,14 +196,11 @@ func (c *Conn) wrote(err error) {
 	c.mu.Unlock()
 }
 
-// afterFlushLocked acts on an empty queue of a connection that has failed: what
-// there was to say is said.
-func (c *Conn) afterFlushLocked() {
-	if c.err == nil || c.finished {
-		return
-	}
+// afterLastWrite closes a connection that has failed: what there was to say is
+// said. Closing may take a while over TLS, so it is done without the lock.
+func (c *Conn) afterLastWrite() {
 	half, ok := c.nc.(interface{ CloseWrite() error })
-	if c.role == h2.Server && ok && c.readerUp {
+	if c.role == h2.Server && ok {
 		_ = half.CloseWrite() // the reader lingers, so that no TCP reset overtakes the last frames
 		return
 	}

@@ -203,13 +203,14 @@ func (l *Listener) Close(cause error) {
 // nothing to lose and are closed.
 func (l *Listener) end(cause error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.draining = true
 	if l.closed == nil {
 		l.closed = cause
 	}
-	if l.stop != nil {
-		l.stop()
+	stop := l.stop
+	l.mu.Unlock()
+	if stop != nil {
+		stop()
 	}
 	_ = l.lis.Close()
 }

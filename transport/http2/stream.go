@@ -211,6 +211,8 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	err := context.Cause(ctx)
 	if st.err == nil {
 		c.resetLocked(st, transport.ReasonCanceled, err)
+		c.flush() // the peer is to know at once
+		c.mu.Lock()
 	}
 	return err
 }
