@@ -27,7 +27,9 @@ type Call struct {
 	peer   *transport.ConnInfo
 	ended  bool
 	result error
-	onDone []func(error)
+	// onDone are who asked to be told. Few calls have any, and a server makes a
+	// Call for each: hence the pointer.
+	onDone *[]func(error)
 }
 
 // NewCall returns a call for a [Caller] to start.
@@ -113,7 +115,10 @@ func (c *Call) setPeer(info *transport.ConnInfo) {
 func (c *Call) OnDone(f func(error)) {
 	c.mu.Lock()
 	if !c.ended {
-		c.onDone = append(c.onDone, f)
+		if c.onDone == nil {
+			c.onDone = new([]func(error))
+		}
+		*c.onDone = append(*c.onDone, f)
 		c.mu.Unlock()
 		return
 	}
@@ -134,7 +139,10 @@ func (c *Call) end(result error) {
 	tell := c.onDone
 	c.onDone = nil
 	c.mu.Unlock()
-	for _, f := range tell {
+	if tell == nil {
+		return
+	}
+	for _, f := range *tell {
 		f(result)
 	}
 }

@@ -42,8 +42,7 @@ type serverCall struct {
 
 	// custom is what the handler has set; nil is nothing.
 	custom *responseCustom
-	// compressor compresses the responses once compressorUsed is set.
-	compressor     encoding.Compressor
+	// compressorUsed tells that the compressor can no longer be chosen.
 	compressorUsed bool
 	headerSent     bool
 	// returned tells that the handler has, closed that stream has been closed.
@@ -283,18 +282,15 @@ func (s *serverCall) useCompressor() encoding.Compressor {
 // useCompressorLocked returns what compresses the responses, and fixes it. What
 // the client does not accept is not used.
 func (s *serverCall) useCompressorLocked() encoding.Compressor {
-	if s.compressorUsed {
-		return s.compressor
-	}
 	s.compressorUsed = true
-	s.compressor = s.server.cfg.Compressor
+	compressor := s.server.cfg.Compressor
 	if s.custom != nil && s.custom.compressorSet {
-		s.compressor = s.custom.compressor
+		compressor = s.custom.compressor
 	}
-	if s.compressor != nil && !s.request.parsed.Accepts(s.compressor.Name()) {
-		s.compressor = nil
+	if compressor != nil && !s.request.parsed.Accepts(compressor.Name()) {
+		return nil
 	}
-	return s.compressor
+	return compressor
 }
 
 // CloseSend implements [Stream].
