@@ -436,7 +436,7 @@ func TestSecondTimeIsLikeTheFirst(t *testing.T) {
 		{"nothing", nil, "ok"},
 		{"a field", fields("a", "b"), "ok"},
 		{"host", fields("host", "x"), "ok"},
-		{"two hosts", fields("host", "x", "host", "y"), "RST"},
+		{"two hosts", fields("host", "x", "host", "y"), "400"},
 		{"content-length", fields("content-length", "0"), "ok"},
 		{"signed content-length", fields("content-length", "+0"), "RST"},
 		{"content-length twice", fields("content-length", "0", "content-length", "0"), "RST"},
@@ -467,6 +467,8 @@ func TestSecondTimeIsLikeTheFirst(t *testing.T) {
 					what := "ok"
 					if line := s.outcome(); strings.HasPrefix(line, "RST") {
 						what = "RST"
+					} else if strings.Contains(line, " 400 END") {
+						what = "400"
 					} else if !strings.HasPrefix(line, "HEADERS") {
 						what = line
 					}
@@ -616,5 +618,23 @@ func TestStreamsThatDieWaiting(t *testing.T) {
 			t.Errorf("after all handlers have returned: %+v", b)
 		}
 		_ = s.close()
+	})
+}
+
+// TestRefusedAfterHeaders would break if a server that has answered could still
+// claim not to have processed the call (R33).
+func TestRefusedAfterHeaders(t *testing.T) {
+	clientScript(t, http2.Config{}, func(c *dialed) {
+		s, err := c.open(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		c.write(headers(1, response(), 0), reset(1, frame.CodeRefusedStream))
+		c.outcome()
+		_, _, err = s.Await(context.Background(), everything)
+		if e := asError(t, err); e.Unprocessed || e.Reason != transport.ReasonRefused {
+			t.Errorf("the stream ended with %+v, want it refused and not unprocessed", e)
+		}
 	})
 }
