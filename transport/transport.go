@@ -102,7 +102,8 @@ type Demand func(buffered []byte) int
 type Stream interface {
 	// Send sends out. It waits while flow control holds data back, until ctx
 	// ends or the stream does. The error is an *Error, or ctx's cause; after
-	// one the stream is finished. Sending after the peer ended the stream
+	// one the stream is finished, unless it is a local ReasonHeaderTooLarge:
+	// then nothing has been sent, and less may be. Sending after the peer ended the stream
 	// normally returns [ErrEnded].
 	Send(ctx context.Context, out *Outgoing) error
 

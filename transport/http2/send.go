@@ -132,6 +132,15 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 		c.mu.Unlock()
 		return err
 	}
+	for _, section := range [...]*transport.Header{out.Header, out.Trailer} {
+		if section == nil {
+			continue
+		}
+		if err := c.checkHeaderLocked(section); err != nil {
+			c.mu.Unlock()
+			return err // nothing has been sent: the caller may send less
+		}
+	}
 	ended := out.Trailer == nil && out.End && len(out.Data) == 0
 	if out.Header != nil {
 		if err := c.sendHeaderLocked(st, out.Header, ended); err != nil {
@@ -190,9 +199,6 @@ func (c *Conn) sendHeaderLocked(st *stream, h *transport.Header, end bool) error
 	state, err := st.state.SendHeaders(st.id, end)
 	if err != nil {
 		return misuse(err)
-	}
-	if err := c.checkHeaderLocked(h); err != nil {
-		return err
 	}
 	c.appendHeaderLocked(st.id, h, end)
 	c.pingPolicy.Sent()
