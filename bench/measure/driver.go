@@ -1,0 +1,312 @@
+package measure
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/yodelrpc/yodel/bench/process"
+	"github.com/yodelrpc/yodel/bench/stack"
+)
+
+// Driver measures rows. Its fields are set before the first one.
+type Driver struct {
+	// Rounds is how often each stack has its turn, and Time how long a turn is.
+	Rounds int
+	Time   time.Duration
+	// Stacks replaces the stacks of every row; nil does not.
+	Stacks []string
+	// Profiles is a folder for CPU profiles; empty takes none.
+	Profiles string
+	// Folder is a temporary one, for sockets and certificates.
+	Folder string
+	// Log hears what is being done.
+	Log io.Writer
+	// Binary builds and weighs the hello client of a stack.
+	Binary func(stack string) (Sample, error)
+
+	certified bool
+	steps     int
+}
+
+// warmUp is the share of a turn that goes unmeasured before it.
+const warmUp = 5
+
+// pair is a stack's two processes.
+type pair struct {
+	cell           *Cell
+	server, client *process.Handle
+}
+
+func (p *pair) stop() {
+	for _, h := range []*process.Handle{p.client, p.server} {
+		if h != nil {
+			h.Stop()
+		}
+	}
+}
+
+// Measure runs one row. An error is about the driver; a stack that fails has
+// its error in its cell.
+func (d *Driver) Measure(row Row) (*Outcome, error) {
+	began := time.Now()
+	if err := d.prepare(&row); err != nil {
+		return nil, err
+	}
+	outcome := &Outcome{Row: row, Began: began.UTC().Format(time.RFC3339)}
+	for _, name := range row.Stacks {
+		outcome.Cells = append(outcome.Cells, &Cell{Stack: name})
+	}
+	switch row.Way {
+	case Load:
+		d.load(row, outcome.Cells)
+	case Allocs:
+		d.eachRound(outcome.Cells, func(cell *Cell) (Sample, error) { return d.allocs(row, cell.Stack) })
+	case Conns, Streams:
+		d.eachRound(outcome.Cells, func(cell *Cell) (Sample, error) { return d.idle(row, cell.Stack) })
+	case Binary:
+		for _, cell := range outcome.Cells {
+			cell.add(d.Binary(cell.Stack))
+		}
+	default:
+		return nil, fmt.Errorf("row %s: there is no way to measure %q", row.Name, row.Way)
+	}
+	outcome.Took = time.Since(began).Seconds()
+	return outcome, nil
+}
+
+// prepare fills in what a row needs of this machine.
+func (d *Driver) prepare(row *Row) error {
+	if d.Stacks != nil {
+		row.Stacks = d.Stacks
+	}
+	if row.Options.Network == "" {
+		row.Options.Network = "tcp"
+	}
+	if row.TLS {
+		if !d.certified {
+			if err := stack.WriteCertificates(d.Folder); err != nil {
+				return err
+			}
+			d.certified = true
+		}
+		row.Options.Certificates = d.Folder
+	}
+	if row.BurnMicroseconds > 0 {
+		if d.steps == 0 {
+			d.steps = max(stack.Calibrate(time.Microsecond), 1)
+		}
+		row.Options.Work.Steps = d.steps * row.BurnMicroseconds
+	}
+	return nil
+}
+
+// add takes the sample of a round, or why there is none.
+func (c *Cell) add(s Sample, err error) {
+	if err != nil {
+		c.Failure = err.Error()
+		c.Unsupported = errors.Is(err, errors.ErrUnsupported)
+		return
+	}
+	c.Samples = append(c.Samples, s)
+}
+
+// eachRound takes samples in turns: A B C, A B C.
+func (d *Driver) eachRound(cells []*Cell, take func(*Cell) (Sample, error)) {
+	for range d.Rounds {
+		for _, cell := range cells {
+			if cell.Failure == "" {
+				cell.add(take(cell))
+			}
+		}
+	}
+}
+
+// load measures a row of calls in flight.
+func (d *Driver) load(row Row, cells []*Cell) {
+	pairs := make(map[string]*pair, len(cells))
+	defer func() {
+		for _, p := range pairs {
+			p.stop()
+		}
+	}()
+	for _, cell := range cells {
+		p, err := d.start(row, cell)
+		if err != nil {
+			cell.add(nil, err)
+			continue
+		}
+		pairs[cell.Stack] = p
+	}
+	d.eachRound(cells, func(cell *Cell) (Sample, error) {
+		return d.turn(row, pairs[cell.Stack])
+	})
+	for _, p := range pairs {
+		d.profile(p, "", "")
+	}
+}
+
+// Sides returns the stacks of a client and a server: "a:b" is a client a with a
+// server b.
+func Sides(name string) (client, server string) {
+	client, server, mixed := strings.Cut(name, ":")
+	if !mixed {
+		return name, name
+	}
+	return client, server
+}
+
+func (d *Driver) start(row Row, cell *Cell) (*pair, error) {
+	p := &pair{cell: cell}
+	client, server := Sides(cell.Stack)
+	socket := filepath.Join(d.Folder, "socket-"+strings.ReplaceAll(cell.Stack, ":", "-"))
+	_ = os.Remove(socket)
+	var err error
+	p.server, err = process.Start(process.Server, process.Spec{Stack: server, Options: row.Options, Address: socket}, row.MaxProcs)
+	if err == nil {
+		p.client, err = process.Start(process.Client, process.Spec{Stack: client, Options: row.Options, Address: p.server.Address()}, row.MaxProcs)
+	}
+	if err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// turn is one round of one stack: a warm-up, and then what counts.
+func (d *Driver) turn(row Row, p *pair) (Sample, error) {
+	if _, _, err := p.client.Run(row.Workload, d.Time/warmUp); err != nil {
+		return nil, err
+	}
+	if len(p.cell.Samples) == 0 {
+		d.profile(p, row.Name, p.cell.Stack)
+	}
+	before, err := p.server.Usage(false)
+	if err != nil {
+		return nil, err
+	}
+	result, client, err := p.client.Run(row.Workload, d.Time)
+	if err != nil {
+		return nil, err
+	}
+	server, err := p.server.Usage(false)
+	if err != nil {
+		return nil, err
+	}
+	if result.Calls == 0 {
+		return nil, errors.New("no call has ended")
+	}
+	each := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) / float64(result.Calls) }
+	rate := float64(result.Calls) / result.Seconds
+	clientCPU, serverCPU := each(client.CPU), each(server.CPU-before.CPU)
+	s := Sample{
+		Rate: rate, CPU: clientCPU + serverCPU, ClientCPU: clientCPU, ServerCPU: serverCPU,
+		P50: result.Latency.P50, P90: result.Latency.P90, P99: result.Latency.P99, P999: result.Latency.P999, Slowest: result.Latency.Max,
+		ClientRSS: float64(client.RSS), ServerRSS: float64(server.RSS),
+		ClientGoroutines: float64(client.Goroutines), ServerGoroutines: float64(server.Goroutines),
+	}
+	if row.Workload.Bytes > 0 {
+		s[Megabytes] = rate * float64(row.Workload.Bytes) / 1e6
+	}
+	return s, nil
+}
+
+// profile begins CPU profiles of both processes, or ends them without a row. It
+// is a help: what goes wrong with it is logged.
+func (d *Driver) profile(p *pair, row, name string) {
+	if d.Profiles == "" {
+		return
+	}
+	for side, h := range map[string]*process.Handle{"client": p.client, "server": p.server} {
+		file := ""
+		if row != "" {
+			file = filepath.Join(d.Profiles, strings.Join([]string{row, strings.ReplaceAll(name, ":", "-"), side}, ".")+".pprof")
+		}
+		if err := h.Profile(file); err != nil {
+			fmt.Fprintln(d.Log, "profile:", err)
+		}
+	}
+}
+
+// allocs counts with a process of its own each round.
+func (d *Driver) allocs(row Row, name string) (Sample, error) {
+	h, err := process.Start(process.Both, process.Spec{Stack: name, Options: row.Options}, row.MaxProcs)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Stop()
+	a, err := h.Allocs(row.Workload.Bytes, row.N)
+	return Sample{AllocCount: a.Count, AllocBytes: a.Bytes}, err
+}
+
+// idle measures what the processes grow by, for each connection or stream.
+func (d *Driver) idle(row Row, name string) (Sample, error) {
+	p, err := d.start(row, &Cell{Stack: name})
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	// The first calls make what is needed once.
+	hold := p.client.HoldConns
+	if row.Way == Streams {
+		hold = p.client.HoldStreams
+	}
+	const first = 10
+	if err := hold(first); err != nil {
+		return nil, err
+	}
+	before, err := p.settled()
+	if err != nil {
+		return nil, err
+	}
+	if err := hold(first + row.N); err != nil {
+		return nil, err
+	}
+	after, err := p.settled()
+	if err != nil {
+		return nil, err
+	}
+	s := Sample{}
+	for i, side := range [][4]Metric{
+		{ClientRSS, ClientHeap, ClientStack, ClientGoroutines},
+		{ServerRSS, ServerHeap, ServerStack, ServerGoroutines},
+	} {
+		each := func(after, before int64) float64 { return float64(after-before) / float64(row.N) }
+		s[side[0]] = each(after[i].RSS, before[i].RSS)
+		s[side[1]] = each(after[i].Heap, before[i].Heap)
+		s[side[2]] = each(after[i].Stack, before[i].Stack)
+		s[side[3]] = each(int64(after[i].Goroutines), int64(before[i].Goroutines))
+	}
+	return s, nil
+}
+
+// settled is the usage of client and server once garbage is gone.
+func (p *pair) settled() (both [2]process.Usage, err error) {
+	for i, h := range []*process.Handle{p.client, p.server} {
+		if both[i], err = h.Usage(true); err != nil {
+			return both, err
+		}
+	}
+	return both, nil
+}
+
+// Select returns the rows with the given names, in the order of rows.
+func Select(rows []Row, names []string) ([]Row, error) {
+	var chosen []Row
+	for _, row := range rows {
+		if slices.Contains(names, row.Name) {
+			chosen = append(chosen, row)
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(rows, func(r Row) bool { return r.Name == name }) {
+			return nil, fmt.Errorf("there is no row %q: see -list", name)
+		}
+	}
+	return chosen, nil
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/yodelrpc/yodel/bench/measure"
+	"github.com/yodelrpc/yodel/bench/stack"
+	"github.com/yodelrpc/yodel/bench/stack/grpcgo"
+	"github.com/yodelrpc/yodel/bench/stack/yodelgo"
+)
+
+// stacks returns all of them.
+func stacks() []stack.Stack {
+	return []stack.Stack{
+		yodelgo.Stack{Label: ours},
+		grpcgo.Stack{},
+	}
+}
+
+func findStack(name string) (stack.Stack, error) {
+	all := stacks()
+	i := slices.IndexFunc(all, func(s stack.Stack) bool { return s.Name() == name })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no stack %q", name)
+	}
+	return all[i], nil
+}
+
+// known returns the names that are stacks, or pairs of them.
+func known(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		client, server := measure.Sides(name)
+		_, e1 := findStack(client)
+		_, e2 := findStack(server)
+		return e1 != nil || e2 != nil
+	})
+}
