@@ -63,6 +63,10 @@ interop-python: ## Python's grpcio against ours, both ways; needs python3 with v
 h2load: ## 100000 calls by nghttp2's h2load; needs h2load
 	@scripts/h2load.sh
 
+.PHONY: conformance
+conformance: ## connectconformance against both our ends, gRPC over HTTP/2
+	@scripts/conformance.sh
+
 .PHONY: clean
 clean: ## remove what the other targets leave in .tmp
 	@if [ -d .tmp ]; then chmod -R u+w .tmp; rm -rf .tmp; fi
