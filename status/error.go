@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -209,13 +210,32 @@ func (e *Error) Error() string {
 	return string(b)
 }
 
-// Unwrap returns the local cause, if there is one.
+// Unwrap returns the local cause, if there is one. The end of a connection is
+// often io.EOF, and to who receives messages io.EOF means that there are no more
+// and all is well: so errors.Is finds no io.EOF in an Error, whatever its cause.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil
 	}
+	if errors.Is(e.cause, io.EOF) {
+		return failure{e.cause}
+	}
 	return e.cause
 }
+
+// failure is a cause that is io.EOF, or wraps it, and must not be taken for the
+// end of what is received.
+type failure struct{ cause error }
+
+func (f failure) Error() string { return f.cause.Error() }
+
+// Is tells whether the cause is target. It implements what errors.Is asks for.
+func (f failure) Is(target error) bool {
+	return target != io.EOF && errors.Is(f.cause, target) //nolint:errorlint // io.EOF itself is asked for
+}
+
+// As finds a type among the causes. It implements what errors.As asks for.
+func (f failure) As(target any) bool { return errors.As(f.cause, target) }
 
 // Is tells whether target is the Error's Code. It implements what errors.Is
 // asks for.

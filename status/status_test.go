@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -64,20 +65,20 @@ func TestErrorf(t *testing.T) {
 		is      []error
 	}{
 		{"no cause", "user %d", []any{7}, "user 7", "INTERNAL: user 7", nil},
-		{"cause at the end", "user %d: %w", []any{7, io.EOF}, "user 7", "INTERNAL: user 7: EOF", []error{io.EOF}},
-		{"only a cause", "%w", []any{io.EOF}, "", "INTERNAL: EOF", []error{io.EOF}},
-		{"shown with %v", "user %d: %v", []any{7, io.EOF}, "user 7: EOF", "INTERNAL: user 7: EOF", nil},
-		{"both ways", "%v: %w", []any{io.EOF, io.ErrClosedPipe}, "EOF", "INTERNAL: EOF: io: read/write on closed pipe", []error{io.ErrClosedPipe}},
-		{"same error both ways", "%v: %w", []any{io.EOF, io.EOF}, "EOF", "INTERNAL: EOF: EOF", []error{io.EOF}},
-		{"in the middle", "a %w b", []any{io.EOF}, "a  b", "INTERNAL: a  b: EOF", []error{io.EOF}},
-		{"indexed", "%[2]d: %[1]w", []any{io.EOF, 7}, "7", "INTERNAL: 7: EOF", []error{io.EOF}},
-		{"two causes", "x: %w, %w", []any{io.EOF, io.ErrNoProgress}, "x", "INTERNAL: x: EOF; " + io.ErrNoProgress.Error(), []error{io.EOF, io.ErrNoProgress}},
-		{"percent", "100%% %w", []any{io.EOF}, "100%", "INTERNAL: 100%: EOF", []error{io.EOF}},
-		{"width and flags", "%-4d|%+q: %w", []any{7, "ü", io.EOF}, "7   |\"\\u00fc\"", "INTERNAL: 7   |\"\\u00fc\": EOF", []error{io.EOF}},
-		{"quoted error", "%q: %w", []any{io.ErrShortWrite, io.EOF}, `"short write"`, `INTERNAL: "short write": EOF`, []error{io.EOF}},
+		{"cause at the end", "user %d: %w", []any{7, io.ErrShortBuffer}, "user 7", "INTERNAL: user 7: short buffer", []error{io.ErrShortBuffer}},
+		{"only a cause", "%w", []any{io.ErrShortBuffer}, "", "INTERNAL: short buffer", []error{io.ErrShortBuffer}},
+		{"shown with %v", "user %d: %v", []any{7, io.ErrShortBuffer}, "user 7: short buffer", "INTERNAL: user 7: short buffer", nil},
+		{"both ways", "%v: %w", []any{io.ErrShortBuffer, io.ErrClosedPipe}, "short buffer", "INTERNAL: short buffer: io: read/write on closed pipe", []error{io.ErrClosedPipe}},
+		{"same error both ways", "%v: %w", []any{io.ErrShortBuffer, io.ErrShortBuffer}, "short buffer", "INTERNAL: short buffer: short buffer", []error{io.ErrShortBuffer}},
+		{"in the middle", "a %w b", []any{io.ErrShortBuffer}, "a  b", "INTERNAL: a  b: short buffer", []error{io.ErrShortBuffer}},
+		{"indexed", "%[2]d: %[1]w", []any{io.ErrShortBuffer, 7}, "7", "INTERNAL: 7: short buffer", []error{io.ErrShortBuffer}},
+		{"two causes", "x: %w, %w", []any{io.ErrShortBuffer, io.ErrNoProgress}, "x", "INTERNAL: x: short buffer; " + io.ErrNoProgress.Error(), []error{io.ErrShortBuffer, io.ErrNoProgress}},
+		{"percent", "100%% %w", []any{io.ErrShortBuffer}, "100%", "INTERNAL: 100%: short buffer", []error{io.ErrShortBuffer}},
+		{"width and flags", "%-4d|%+q: %w", []any{7, "ü", io.ErrShortBuffer}, "7   |\"\\u00fc\"", "INTERNAL: 7   |\"\\u00fc\": short buffer", []error{io.ErrShortBuffer}},
+		{"quoted error", "%q: %w", []any{io.ErrShortWrite, io.ErrShortBuffer}, `"short write"`, `INTERNAL: "short write": short buffer`, []error{io.ErrShortBuffer}},
 		{"no error for %w", "x: %w", []any{7}, "x: %!w(int=7)", "INTERNAL: x: %!w(int=7)", nil},
-		{"missing argument", "x: %w %d", []any{io.EOF}, "x:  %!d(MISSING)", "INTERNAL: x:  %!d(MISSING): EOF", []error{io.EOF}},
-		{"ends in percent", "x %w %", []any{io.EOF}, "x  %!(NOVERB)", "INTERNAL: x  %!(NOVERB): EOF", []error{io.EOF}},
+		{"missing argument", "x: %w %d", []any{io.ErrShortBuffer}, "x:  %!d(MISSING)", "INTERNAL: x:  %!d(MISSING): short buffer", []error{io.ErrShortBuffer}},
+		{"ends in percent", "x %w %", []any{io.ErrShortBuffer}, "x  %!(NOVERB)", "INTERNAL: x  %!(NOVERB): short buffer", []error{io.ErrShortBuffer}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -126,6 +127,30 @@ func TestCodeOf(t *testing.T) {
 	err := New(Aborted, "")
 	if n := testing.AllocsPerRun(100, func() { _ = CodeOf(err) }); n != 0 {
 		t.Errorf("CodeOf allocates %v times", n)
+	}
+}
+
+// A connection that ends is often io.EOF. A loop that receives until io.EOF must
+// not take that for the end of the messages: data would be cut off in silence.
+func TestNoErrorIsEOF(t *testing.T) {
+	lost := &net.OpError{Op: "read", Err: io.EOF}
+	for _, err := range []error{
+		Make(FromChannel, Unavailable, "the connection failed", nil, io.EOF),
+		Make(FromChannel, Unavailable, "the connection failed", nil, lost),
+		Errorf(Internal, "reading: %w", io.EOF),
+		fmt.Errorf("more: %w", Errorf(Internal, "reading: %w", fmt.Errorf("%w and %w", io.EOF, net.ErrClosed))),
+	} {
+		if errors.Is(err, io.EOF) {
+			t.Errorf("%v is io.EOF", err)
+		}
+		if !strings.Contains(err.Error(), "EOF") {
+			t.Errorf("%v does not say its cause", err)
+		}
+	}
+	err := Make(FromChannel, Unavailable, "", nil, fmt.Errorf("%w: %w: %w", lost, net.ErrClosed, NotFound))
+	var found *net.OpError
+	if !errors.Is(err, net.ErrClosed) || !errors.Is(err, NotFound) || !errors.As(err, &found) || found != lost {
+		t.Errorf("%v has lost its other causes", err)
 	}
 }
 
