@@ -273,10 +273,11 @@ func channelError(code status.Code, text string, cause error) error {
 }
 
 // HTTPStatusToCode returns the code for a response's :status when it has no
-// grpc-status. Servers must not use it the other way round.
+// grpc-status. Servers must not use it the other way round. 431 is not in it, as
+// it is not in other implementations (docs/adr/0009-431-is-unknown.md).
 func HTTPStatusToCode(httpStatus int) status.Code {
 	switch httpStatus {
-	case 400, 431:
+	case 400:
 		return status.Internal
 	case 401:
 		return status.Unauthenticated

@@ -244,7 +244,7 @@ func TestHeaderOfResponse(t *testing.T) {
 func TestHTTPStatusToCode(t *testing.T) {
 	want := map[int]status.Code{
 		400: status.Internal, 401: status.Unauthenticated, 403: status.PermissionDenied,
-		404: status.Unimplemented, 429: status.Unavailable, 431: status.Internal,
+		404: status.Unimplemented, 429: status.Unavailable, 431: status.Unknown,
 		502: status.Unavailable, 503: status.Unavailable, 504: status.Unavailable,
 		200: status.Unknown, 204: status.Unknown, 301: status.Unknown, 405: status.Unknown,
 		415: status.Unknown, 500: status.Unknown, 0: status.Unknown, -1: status.Unknown,
