@@ -162,7 +162,7 @@ func streamRows() []measure.Row {
 			Stacks:   everyStream, Targets: targets,
 		}
 	}
-	small, large := 50_000, 1000
+	small, large := 20_000, 500
 	down := stream(load.Down, 100, small, measure.AtLeast(ours, measure.Rate, 3.8), measure.AtMost(ours, measure.CPU, 0.25))
 	down.Quick = true
 	return []measure.Row{

@@ -6,7 +6,11 @@ import (
 
 	"github.com/yodelrpc/yodel/bench/measure"
 	"github.com/yodelrpc/yodel/bench/stack"
+	"github.com/yodelrpc/yodel/bench/stack/connectgo"
+	"github.com/yodelrpc/yodel/bench/stack/drpcgo"
 	"github.com/yodelrpc/yodel/bench/stack/grpcgo"
+	"github.com/yodelrpc/yodel/bench/stack/nethttp"
+	"github.com/yodelrpc/yodel/bench/stack/raw"
 	"github.com/yodelrpc/yodel/bench/stack/yodelgo"
 )
 
@@ -15,6 +19,12 @@ func stacks() []stack.Stack {
 	return []stack.Stack{
 		yodelgo.Stack{Label: ours},
 		grpcgo.Stack{},
+		connectgo.Stack{Label: "connect"},
+		connectgo.Stack{Label: "connect-plain", Plain: true},
+		drpcgo.Stack{},
+		nethttp.Stack{},
+		raw.Mux{},
+		raw.PingPong{},
 	}
 }
 

@@ -7,6 +7,7 @@ package stack
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"time"
 
@@ -97,4 +98,20 @@ func Listener(lis net.Listener, o Options) (net.Listener, error) {
 		return nil, err
 	}
 	return tls.NewListener(lis, config), nil
+}
+
+// UnaryOnly is the part of a Conn that a stack without streams lacks.
+type UnaryOnly struct{}
+
+// Chat fails.
+func (UnaryOnly) Chat(context.Context) (Chat, error) { return nil, errors.ErrUnsupported }
+
+// Down fails.
+func (UnaryOnly) Down(context.Context, *benchpb.DownRequest, func(*benchpb.Msg)) error {
+	return errors.ErrUnsupported
+}
+
+// Up fails.
+func (UnaryOnly) Up(context.Context, *benchpb.Msg, int) (*benchpb.UpResponse, error) {
+	return nil, errors.ErrUnsupported
 }
