@@ -37,6 +37,7 @@ type clientStream struct {
 
 	// The receiving turn guards these.
 	received bool
+	inbox    inbox
 
 	mu sync.Mutex
 	// ended tells that the call has ended, and result how: nil is OK.
@@ -266,17 +267,21 @@ func (s *clientStream) receive(msg any) (err error, raw bool) {
 	if s.method.Kind.oneResponse() {
 		return s.receiveOnly(s.ctx, msg)
 	}
-	buffered, ended, err := s.stream.Await(s.ctx, s.demand(false))
-	if err != nil {
-		return err, true
+	if s.ctx.Err() != nil || !s.inbox.ready(s.messenger.maxReceive) {
+		if err := s.fill(); err != nil {
+			return err, true
+		}
 	}
-	h, err := s.stream.Header(s.ctx)
-	if err != nil {
-		return err, true
-	}
-	last := ended && s.stream.Trailer() == nil && len(buffered) == 0
-	if err := s.parseHeader(h, last); err != nil {
-		return err, false
+	buffered := s.inbox.lent
+	if !s.parsed {
+		h, err := s.stream.Header(s.ctx)
+		if err != nil {
+			return err, true
+		}
+		last := s.inbox.ended && s.stream.Trailer() == nil && len(buffered) == 0
+		if err := s.parseHeader(h, last); err != nil {
+			return err, false
+		}
 	}
 	env, n, err := envelope.Parse(buffered, s.messenger.maxReceive)
 	switch {
@@ -284,7 +289,7 @@ func (s *clientStream) receive(msg any) (err error, raw bool) {
 		return s.messenger.misframed(err), false
 	case n > 0:
 		err = s.messenger.open(env, s.decompressor, msg)
-		s.stream.Discard(n)
+		s.inbox.take(s.stream, n)
 		return err, false
 	}
 	// The stream has ended.
@@ -296,6 +301,9 @@ func (s *clientStream) receive(msg any) (err error, raw bool) {
 	}
 	return io.EOF, false
 }
+
+// fill waits for a message, or the end.
+func (s *clientStream) fill() error { return s.inbox.fill(s.ctx, s.stream, s.demand(false)) }
 
 // retry makes another attempt of a call that no server has acted on, and whose
 // request is still in hand. It is called with the receiving turn.
@@ -313,7 +321,7 @@ func (s *clientStream) retry(err error) bool {
 		// The first failure says more.
 		return false
 	}
-	s.parsed = false
+	s.parsed, s.inbox = false, inbox{}
 	s.call.setPeer(s.stream.Conn().Info())
 	return true
 }

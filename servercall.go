@@ -35,8 +35,8 @@ type serverCall struct {
 	answer   []byte
 	sendFail error
 
-	// The receiving turn guards these.
-	received bool
+	// inbox is guarded by the receiving turn; methods with one request lack it.
+	inbox *inbox
 
 	// Call.mu guards these.
 
@@ -47,6 +47,8 @@ type serverCall struct {
 	headerSent     bool
 	// returned tells that the handler has, closed that stream has been closed.
 	returned, closed bool
+	// received is guarded by the receiving turn. It is here for its size.
+	received bool
 }
 
 var (
@@ -123,8 +125,17 @@ func (s *serverCall) expire() {
 	if !s.ctx.cancel(context.DeadlineExceeded, nil) {
 		return
 	}
-	s.reset(transport.ReasonCanceled)
+	if !s.sending.tryTake() {
+		// A message waits for the client, so a status would wait too.
+		s.reset(transport.ReasonCanceled)
+		return
+	}
+	defer s.sending.give()
+	// A reset alone would look to some clients like their own cancellation.
+	s.sendStatus(errDeadline)
 }
+
+var errDeadline = status.New(status.DeadlineExceeded, "the deadline passed while the call was being handled")
 
 // reset ends the stream unless it has been closed.
 func (s *serverCall) reset(reason transport.Reason) {
@@ -174,11 +185,21 @@ func (s *serverCall) Receive(msg any) error {
 	if one && s.received {
 		return io.EOF
 	}
-	buffered, ended, err := s.stream.Await(context.Background(), s.server.limits.demand(one))
-	if err != nil {
-		return s.lost(err)
-	}
 	m := s.messenger()
+	var only inbox
+	in := &only
+	if !one {
+		if s.inbox == nil {
+			s.inbox = new(inbox)
+		}
+		in = s.inbox
+	}
+	if s.ctx.Err() != nil || !in.ready(m.maxReceive) {
+		if err := in.fill(context.Background(), s.stream, s.server.limits.demand(one)); err != nil {
+			return s.lost(err)
+		}
+	}
+	buffered, ended := in.lent, in.ended
 	env, n, err := envelope.Parse(buffered, m.maxReceive)
 	switch {
 	case err != nil:
@@ -195,7 +216,7 @@ func (s *serverCall) Receive(msg any) error {
 	if err := m.open(env, s.request.decompressor, msg); err != nil {
 		return err
 	}
-	s.stream.Discard(n)
+	in.take(s.stream, n)
 	s.received = true
 	return nil
 }

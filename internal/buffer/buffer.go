@@ -13,7 +13,7 @@ import (
 
 const (
 	minShift = 9  // 512 B
-	maxShift = 20 // 1 MiB; anything larger is left to the garbage collector
+	maxShift = 23 // 8 MiB; anything larger is left to the garbage collector
 )
 
 var pools [maxShift - minShift + 1]sync.Pool

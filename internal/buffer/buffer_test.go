@@ -3,7 +3,7 @@ package buffer
 import "testing"
 
 func TestGetHasRoom(t *testing.T) {
-	for _, n := range []int{0, 1, 511, 512, 513, 1024, 1025, 65535, 65536, 1 << 20, 1<<20 + 1} {
+	for _, n := range []int{0, 1, 511, 512, 513, 1024, 1025, 65535, 65536, 1 << 20, 1<<20 + 1, 1 << 23, 1<<23 + 1} {
 		b := Get(n)
 		if len(b) != 0 || cap(b) < n {
 			t.Errorf("Get(%d): len %d cap %d", n, len(b), cap(b))
@@ -16,7 +16,7 @@ func TestPutDropsForeignSlices(t *testing.T) {
 	Put(nil)
 	Put(make([]byte, 700))
 	Put(make([]byte, 1024)[1:])
-	Put(make([]byte, 4<<20))
+	Put(make([]byte, 16<<20))
 	if b := Get(700); cap(b)&(cap(b)-1) != 0 {
 		t.Errorf("a foreign slice of capacity %d came back", cap(b))
 	}

@@ -31,6 +31,7 @@ type pending struct {
 	bytes []byte
 	refs  []ref
 	large int // bytes in refs
+	tail  tail
 
 	replies replyCount
 }
@@ -42,6 +43,13 @@ type replyCount struct{ frames, bytes int }
 type ref struct {
 	at   int
 	data []byte
+}
+
+// tail is the DATA frame at the end of the bytes: more data of the same stream
+// makes it longer instead of following in a frame of its own.
+type tail struct {
+	id         uint32 // zero if there is none
+	start, end int    // in bytes, with the frame's head
 }
 
 func (p *pending) any() bool { return len(p.bytes) > 0 || len(p.refs) > 0 }
@@ -110,6 +118,19 @@ func (c *Conn) flush() {
 	c.flushNow(len(c.streams) > 1)
 }
 
+// flushSoon is flush for one of several messages: its caller may be about to
+// send the next one, so a goroutine writes, and takes along what has come until
+// it runs. It ends when nothing is pending, or with the connection.
+func (c *Conn) flushSoon() {
+	if c.flushing || c.turn || !c.out.any() {
+		c.mu.Unlock()
+		return
+	}
+	c.flushing = true
+	c.mu.Unlock()
+	go c.writeRounds()
+}
+
 // flushNow is flush without regard to the reader's turn. Nobody waits for the
 // socket here: a caller's context could not end that, and two loaded ends whose
 // readers waited for each other would wait for ever. What the socket does not
@@ -129,7 +150,16 @@ func (c *Conn) flushNow(yield bool) {
 	if yield {
 		runtime.Gosched()
 	}
+	c.writeRounds()
+}
+
+// writeRounds writes what the socket takes without waiting, and leaves the rest
+// to a goroutine.
+func (c *Conn) writeRounds() {
 	for range maxRounds {
+		if c.raw == nil {
+			break
+		}
 		if !c.nextPending() {
 			return
 		}

@@ -184,8 +184,8 @@ func (c *Conn) bufferLocked(st *stream, data []byte) {
 		case st.buf == nil:
 		case st.lent && st.old == nil:
 			st.old = st.buf
-		case !st.lent:
-			buffer.Put(st.buf)
+		default:
+			buffer.Put(st.buf) // what is lent is in old, if anything is
 		}
 		st.buf, st.off = grown, 0
 	}

@@ -174,6 +174,12 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 	switch {
 	case refs:
 		return c.awaitWritten(ctx, s, out, c.queuedLocked())
+	case out.Header == nil && out.Trailer == nil && !out.End:
+		if c.out.size() > quantum {
+			return c.awaitWritten(ctx, s, out, c.queuedLocked()-quantum/2)
+		}
+		c.flushSoon()
+		return nil
 	case c.out.size() > c.cfg.MaxQueued:
 		return c.awaitWritten(ctx, s, out, c.queuedLocked()-uint64(c.cfg.MaxQueued/2))
 	}
@@ -261,7 +267,9 @@ func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, out *transport.Out
 func (c *Conn) appendDataLocked(id uint32, data []byte, end bool) (refs bool) {
 	c.pingPolicy.Sent()
 	most := int(c.peer.MaxFrameSize)
-	refs = len(data) >= refSize
+	if refs = len(data) >= refSize; !refs {
+		data = c.extendTailLocked(id, data, end, most)
+	}
 	for len(data) > 0 {
 		n := min(len(data), most)
 		last := end && n == len(data)
@@ -270,11 +278,37 @@ func (c *Conn) appendDataLocked(id uint32, data []byte, end bool) (refs bool) {
 			c.out.refs = append(c.out.refs, ref{at: len(c.out.bytes), data: data[:n]})
 			c.out.large += n
 		} else {
+			start := len(c.out.bytes)
 			c.out.bytes = append(frame.AppendDataHead(c.room(frameRoom+n), id, n, last), data[:n]...)
+			if !last {
+				c.out.tail = tail{id: id, start: start, end: len(c.out.bytes)}
+			}
 		}
 		data = data[n:]
 	}
 	return refs
+}
+
+// extendTailLocked adds data to the frame at the end of the pending bytes, if it
+// is the stream's, and returns what is left.
+func (c *Conn) extendTailLocked(id uint32, data []byte, end bool, most int) []byte {
+	t := &c.out.tail
+	if t.id != id || t.end != len(c.out.bytes) || (len(c.out.refs) > 0 && c.out.refs[len(c.out.refs)-1].at == t.end) {
+		return data
+	}
+	length := t.end - t.start - frame.HeadLen
+	n := min(len(data), most-length)
+	if n <= 0 {
+		return data
+	}
+	last := end && n == len(data)
+	c.out.bytes = append(c.room(n), data[:n]...)
+	frame.AppendDataHead(c.out.bytes[t.start:t.start], id, length+n, last)
+	t.end += n
+	if last {
+		t.id = 0
+	}
+	return data[n:]
 }
 
 // waitForWindowLocked waits until there may be credit to send on st.
