@@ -3,6 +3,7 @@ package http2_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -862,7 +863,7 @@ func TestLargeTransferAfterResets(t *testing.T) {
 func TestLengthThatLies(t *testing.T) {
 	const liars = 200
 	serverScript(t, http2.Config{}, func(s transport.Stream, _ *transport.Header) {
-		_, _, _ = s.Await(context.Background(), func([]byte) int { return 1<<32 - 1 })
+		_, _, _ = s.Await(context.Background(), func([]byte) int { return math.MaxInt32 })
 		s.Close()
 	}, func(s *served) {
 		before := heap()

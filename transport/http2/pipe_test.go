@@ -97,6 +97,13 @@ func (h *half) breakDown() {
 	h.mu.Unlock()
 }
 
+// breakAfter lets n bytes more through.
+func (h *half) breakAfter(n int) {
+	h.mu.Lock()
+	h.left = n
+	h.mu.Unlock()
+}
+
 func (h *half) read(b []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -111,7 +118,7 @@ func (h *half) read(b []byte) (int, error) {
 			return 0, nil
 		case len(h.buf) > 0:
 			n := copy(b, h.buf)
-			h.buf = append(h.buf[:0], h.buf[n:]...)
+			h.buf = h.buf[n:]
 			h.cond.Broadcast()
 			return n, nil
 		case h.eof:
@@ -217,8 +224,10 @@ type pipeListener struct {
 	done  chan struct{}
 	once  sync.Once
 	size  int
+	// onPipe sees each new pipe, the dialer's end first; nil does not.
+	onPipe func(near, far *pipeEnd)
 	// wrap changes both ends before they are used; nil leaves them.
-	wrap func(net.Conn) net.Conn
+	wrap func(*pipeEnd) net.Conn
 }
 
 func newPipeListener(size int) *pipeListener {
@@ -243,6 +252,9 @@ func (l *pipeListener) Addr() net.Addr { return pipeAddr("listener") }
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	a, b := newPipe(l.size)
+	if l.onPipe != nil {
+		l.onPipe(a, b)
+	}
 	var near, far net.Conn = a, b
 	if l.wrap != nil {
 		near, far = l.wrap(a), l.wrap(b)
