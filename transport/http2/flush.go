@@ -127,8 +127,14 @@ func (c *Conn) flushSoon() {
 		return
 	}
 	c.flushing = true
+	crowded := len(c.streams) > 1
 	c.mu.Unlock()
-	go c.writeRounds()
+	go func() {
+		if crowded {
+			runtime.Gosched()
+		}
+		c.writeRounds()
+	}()
 }
 
 // flushNow is flush without regard to the reader's turn. Nobody waits for the
