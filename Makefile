@@ -59,6 +59,10 @@ hello: ## generate, start the hello server, call it, stop it
 interop-python: ## Python's grpcio against ours, both ways; needs python3 with venv
 	@scripts/interop-python.sh
 
+.PHONY: interop-peers
+interop-peers: ## Python, Node, C++, Java and Rust against ours, both ways; LANGUAGES="node cpp" picks
+	@scripts/interop-peers.sh $(LANGUAGES)
+
 .PHONY: h2load
 h2load: ## 100000 calls by nghttp2's h2load; needs h2load
 	@scripts/h2load.sh
