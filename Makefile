@@ -71,6 +71,10 @@ h2load: ## 100000 calls by nghttp2's h2load; needs h2load
 conformance: ## connectconformance against both our ends, gRPC over HTTP/2
 	@scripts/conformance.sh
 
+.PHONY: h2spec
+h2spec: ## h2spec against our server, three times each way, and h2specd against our client
+	@scripts/h2spec.sh
+
 .PHONY: clean
 clean: ## remove what the other targets leave in .tmp
 	@if [ -d .tmp ]; then chmod -R u+w .tmp; rm -rf .tmp; fi
