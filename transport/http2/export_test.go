@@ -11,7 +11,7 @@ type Books struct {
 	Streams, Active, Running, Waiting, Unread, Blocked, Openings, FlushWaiters int
 	// Held is what the connection's window has not given back.
 	Held int
-	// Queued is how many bytes wait to be written.
+	// Queued is how many bytes wait to be written, or are being written.
 	Queued int
 }
 
@@ -20,10 +20,14 @@ func BooksOf(conn transport.Conn) Books {
 	c := conn.(*Conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	queued := c.out.size()
+	if c.err == nil {
+		queued = int(c.queuedLocked() - c.written)
+	}
 	return Books{
 		Streams: len(c.streams), Active: c.active, Running: c.running, Waiting: len(c.waiting),
 		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
-		FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: c.out.size(),
+		FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
 	}
 }
 
