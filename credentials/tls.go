@@ -133,11 +133,12 @@ func (h *tlsHandshaker) shake(ctx context.Context, conn *tls.Conn, raw net.Conn,
 	// HandshakeContext closes raw when ctx ends, so that a connection that
 	// ignores deadlines cannot hold the handshake up.
 	err := conn.HandshakeContext(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		err = h.checkProtocol(conn, s)
-	} else if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		err = fmt.Errorf("not finished in time: %w", context.Cause(ctx))
-	} else {
+	default:
 		err = explained(err, s)
 	}
 	if err != nil {
@@ -161,7 +162,8 @@ func (h *tlsHandshaker) checkProtocol(conn *tls.Conn, s side) error {
 	case p == "" && s == serverSide:
 		return errors.New(`the client offered no application protocol (ALPN), want "h2": if a proxy before this server ends TLS and leaves ALPN out, use credentials.AllowNoALPN`)
 	case p == "":
-		return errors.New(`the server chose no application protocol (ALPN) when "h2" was offered: either it does not speak HTTP/2, or a proxy before it leaves ALPN out, and then use credentials.AllowNoALPN`)
+		return errors.New(`the server chose no application protocol (ALPN) when "h2" was offered: ` +
+			`either it does not speak HTTP/2, or a proxy before it leaves ALPN out, and then use credentials.AllowNoALPN`)
 	default:
 		return fmt.Errorf(`the application protocol (ALPN) is %q, want "h2"`, p)
 	}

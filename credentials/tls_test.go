@@ -191,42 +191,61 @@ func TestTLSMatrix(t *testing.T) {
 		serverSays     []string
 	}{
 		{
-			"client without ALPN", rawTLS{trusting()}, TLS(serverOf(good)),
-			nil, []string{"127.0.0.1:", "offered no application protocol", "AllowNoALPN"},
+			"client without ALPN",
+			rawTLS{trusting()},
+			TLS(serverOf(good)),
+			nil,
+			[]string{"127.0.0.1:", "offered no application protocol", "AllowNoALPN"},
 		},
 		{"client without ALPN, allowed", rawTLS{trusting()}, TLS(serverOf(good), AllowNoALPN), nil, nil},
 		{
-			"client offers HTTP/1 only", rawTLS{with(trusting(), func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} })}, TLS(serverOf(good)),
-			[]string{"no application protocol"}, []string{"127.0.0.1:", "http/1.1"},
+			"client offers HTTP/1 only",
+			rawTLS{with(trusting(), func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} })},
+			TLS(serverOf(good)),
+			[]string{"no application protocol"},
+			[]string{"127.0.0.1:", "http/1.1"},
 		},
 		{
-			"client offers HTTP/1 only, no ALPN allowed", rawTLS{with(trusting(), func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} })}, TLS(serverOf(good), AllowNoALPN),
-			[]string{"no application protocol"}, []string{"http/1.1"},
+			"client offers HTTP/1 only, no ALPN allowed",
+			rawTLS{with(trusting(), func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} })},
+			TLS(serverOf(good), AllowNoALPN),
+			[]string{"no application protocol"},
+			[]string{"http/1.1"},
 		},
 		{
-			"server without ALPN", TLS(trusting()), rawTLS{serverOf(good)},
-			[]string{"127.0.0.1:", "chose no application protocol", `"h2"`, "AllowNoALPN"}, nil,
+			"server without ALPN", TLS(trusting()),
+			rawTLS{serverOf(good)},
+			[]string{"127.0.0.1:", "chose no application protocol", `"h2"`, "AllowNoALPN"},
+			nil,
 		},
 		{"server without ALPN, allowed", TLS(trusting(), AllowNoALPN), rawTLS{serverOf(good)}, nil, nil},
 		{
-			"server of HTTP/1 only", TLS(trusting()), rawTLS{with(serverOf(good), func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} })},
-			[]string{"no application protocol"}, []string{"h2"},
+			"server of HTTP/1 only", TLS(trusting()),
+			rawTLS{with(serverOf(good), func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} })},
+			[]string{"no application protocol"},
+			[]string{"h2"},
 		},
 		{
 			"server that offers h2 in vain to a config with other protocols", TLS(with(trusting(), func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} })), TLS(serverOf(good)),
 			nil, nil,
 		},
 		{
-			"server of TLS 1.1", TLS(trusting()), rawTLS{with(serverOf(good), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })},
-			[]string{"protocol version"}, []string{"version"},
+			"server of TLS 1.1", TLS(trusting()),
+			rawTLS{with(serverOf(good), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })},
+			[]string{"protocol version"},
+			[]string{"version"},
 		},
 		{
-			"client of TLS 1.1", rawTLS{with(trusting(), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })}, TLS(serverOf(good)),
-			[]string{"protocol version"}, []string{"version"},
+			"client of TLS 1.1",
+			rawTLS{with(trusting(), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })},
+			TLS(serverOf(good)),
+			[]string{"protocol version"},
+			[]string{"version"},
 		},
 		{
 			"both configs ask for TLS 1.0", TLS(with(trusting(), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })), TLS(with(serverOf(good), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })),
-			[]string{"version"}, []string{"TLS handshake"},
+			[]string{"version"},
+			[]string{"TLS handshake"},
 		},
 		{
 			"TLS 1.1 through GetConfigForClient",
@@ -234,7 +253,8 @@ func TestTLSMatrix(t *testing.T) {
 			TLS(&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 				return with(serverOf(good), func(c *tls.Config) { c.MinVersion = tls.VersionTLS10 }), nil
 			}}),
-			[]string{"protocol version"}, []string{"version"},
+			[]string{"protocol version"},
+			[]string{"version"},
 		},
 		{
 			"h2 through GetConfigForClient", TLS(trusting()),
@@ -243,15 +263,18 @@ func TestTLSMatrix(t *testing.T) {
 		},
 		{
 			"unknown authority", TLS(&tls.Config{RootCAs: other.pool}), TLS(serverOf(good)),
-			[]string{"unknown authority"}, []string{"bad certificate"},
+			[]string{"unknown authority"},
+			[]string{"bad certificate"},
 		},
 		{
 			"system roots", TLS(nil), TLS(serverOf(good)),
-			[]string{"certificate"}, []string{"bad certificate"},
+			[]string{"certificate"},
+			[]string{"bad certificate"},
 		},
 		{
 			"wrong name", TLS(trusting()), TLS(serverOf(ca.issue(t, "other.test", later))),
-			[]string{"another name", "other.test", "server.test"}, []string{"bad certificate"},
+			[]string{"another name", "other.test", "server.test"},
+			[]string{"bad certificate"},
 		},
 		{
 			"name overridden", TLS(with(trusting(), func(c *tls.Config) { c.ServerName = "other.test" })), TLS(serverOf(ca.issue(t, "other.test", later))),
@@ -259,7 +282,8 @@ func TestTLSMatrix(t *testing.T) {
 		},
 		{
 			"expired", TLS(trusting()), TLS(serverOf(ca.issue(t, "server.test", time.Now().Add(-time.Hour)))),
-			[]string{"expired"}, []string{"certificate"},
+			[]string{"expired"},
+			[]string{"certificate"},
 		},
 		{
 			"mutual TLS", TLS(with(trusting(), func(c *tls.Config) { c.Certificates = []tls.Certificate{ca.issue(t, "client.test", later)} })), TLS(mutual),
@@ -267,7 +291,8 @@ func TestTLSMatrix(t *testing.T) {
 		},
 		{
 			"mutual TLS 1.2, no client certificate", TLS(trusting()), TLS(mutual12),
-			[]string{"TLS handshake with 127.0.0.1:"}, []string{"didn't provide a certificate"},
+			[]string{"TLS handshake with 127.0.0.1:"},
+			[]string{"didn't provide a certificate"},
 		},
 		{
 			"mutual TLS 1.2, client of another authority", TLS(with(trusting(), func(c *tls.Config) {
@@ -276,11 +301,13 @@ func TestTLSMatrix(t *testing.T) {
 					return &cert, nil
 				}
 			})), TLS(mutual12),
-			[]string{"TLS handshake with 127.0.0.1:"}, []string{"unknown authority"},
+			[]string{"TLS handshake with 127.0.0.1:"},
+			[]string{"unknown authority"},
 		},
 		{
 			"server without a certificate", TLS(trusting()), TLS(nil),
-			[]string{"TLS handshake with"}, []string{"needs a certificate", "credentials.Files"},
+			[]string{"TLS handshake with"},
+			[]string{"needs a certificate", "credentials.Files"},
 		},
 	}
 	for _, c := range cases {

@@ -63,8 +63,13 @@ func TestGzipLimit(t *testing.T) {
 		limit int
 		ok    bool
 	}{
-		{10_000, true}, {10_001, true}, {math.MaxInt, true},
-		{9_999, false}, {1, false}, {0, false}, {-1, false},
+		{10_000, true},
+		{10_001, true},
+		{math.MaxInt, true},
+		{9_999, false},
+		{1, false},
+		{0, false},
+		{-1, false},
 	}
 	for _, c := range cases {
 		out, err := g.Decompress([]byte("x"), src, c.limit)

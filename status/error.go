@@ -118,7 +118,8 @@ func ForPeer(err error) (shown *Error, hidden bool) {
 	}
 	if e, ok := find(err); ok {
 		if e.origin == FromProgram || e.forwarded {
-			return e, e != err || e.cause != nil && !e.forwarded
+			wrapped := e != err //nolint:errorlint // what is around it is what counts
+			return e, wrapped || e.cause != nil && !e.forwarded
 		}
 		return &Error{code: Internal, cause: err}, true
 	}
@@ -231,7 +232,7 @@ func (f failure) Error() string { return f.cause.Error() }
 
 // Is tells whether the cause is target. It implements what errors.Is asks for.
 func (f failure) Is(target error) bool {
-	return target != io.EOF && errors.Is(f.cause, target) //nolint:errorlint // io.EOF itself is asked for
+	return target != io.EOF && errors.Is(f.cause, target)
 }
 
 // As finds a type among the causes. It implements what errors.As asks for.
@@ -240,7 +241,7 @@ func (f failure) As(target any) bool { return errors.As(f.cause, target) }
 // Is tells whether target is the Error's Code. It implements what errors.Is
 // asks for.
 func (e *Error) Is(target error) bool {
-	c, ok := target.(Code) //nolint:errorlint // errors.Is has unwrapped it
+	c, ok := target.(Code)
 	return ok && c == e.Code()
 }
 

@@ -25,14 +25,14 @@ func rpcStatus(t testing.TB) protoreflect.MessageDescriptor {
 		return &descriptorpb.FieldDescriptorProto{Name: &name, Number: &n, Type: &typ, Label: &label}
 	}
 	details := field("details", 3, descriptorpb.FieldDescriptorProto_TYPE_MESSAGE, descriptorpb.FieldDescriptorProto_LABEL_REPEATED)
-	details.TypeName = proto.String(".google.protobuf.Any")
+	details.TypeName = new(".google.protobuf.Any")
 	fd, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name:       proto.String("test/status.proto"),
-		Package:    proto.String("google.rpc"),
-		Syntax:     proto.String("proto3"),
+		Name:       new("test/status.proto"),
+		Package:    new("google.rpc"),
+		Syntax:     new("proto3"),
 		Dependency: []string{"google/protobuf/any.proto"},
 		MessageType: []*descriptorpb.DescriptorProto{{
-			Name: proto.String("Status"),
+			Name: new("Status"),
 			Field: []*descriptorpb.FieldDescriptorProto{
 				field("code", 1, descriptorpb.FieldDescriptorProto_TYPE_INT32, descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL),
 				field("message", 2, descriptorpb.FieldDescriptorProto_TYPE_STRING, descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL),

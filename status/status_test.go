@@ -225,7 +225,7 @@ func TestForPeer(t *testing.T) {
 }
 
 func TestForward(t *testing.T) {
-	if Forward(nil) != nil || Forward(io.EOF) != io.EOF { //nolint:errorlint // identity is the contract
+	if Forward(nil) != nil || Forward(io.EOF) != io.EOF {
 		t.Error("Forward changes what holds no status")
 	}
 	detail, _ := anypb.New(wrapperspb.String("d"))

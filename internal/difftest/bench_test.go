@@ -66,6 +66,9 @@ func BenchmarkDecodeRequest(b *testing.B) {
 		b.ReportAllocs()
 		d := hpack.NewDecoder(hpack.DefaultTableSize)
 		fields, err := d.Decode(nil, first, unlimited)
+		if err != nil {
+			b.Fatal(err)
+		}
 		for b.Loop() {
 			if fields, err = d.Decode(fields[:0], again, unlimited); err != nil {
 				b.Fatal(err)

@@ -55,37 +55,65 @@ func TestGolden(t *testing.T) {
 		id    uint32
 		want  any
 	}{
-		{"DATA", "000002 00 00 00000001 6869", AppendData(nil, 1, []byte("hi"), false), 1,
-			Data{Data: []byte("hi"), Flow: 2}},
-		{"DATA end", "000000 00 01 7fffffff", AppendData(nil, MaxStreamID, nil, true), MaxStreamID,
-			Data{Data: []byte{}, EndStream: true}},
-		{"HEADERS", "000001 01 04 00000003 82", AppendHeaders(nil, 3, []byte{0x82}, false, true), 3,
-			Headers{Fragment: []byte{0x82}, EndHeaders: true}},
-		{"HEADERS end, more to come", "000001 01 01 00000003 82", AppendHeaders(nil, 3, []byte{0x82}, true, false), 3,
-			Headers{Fragment: []byte{0x82}, EndStream: true}},
-		{"PRIORITY", "000005 02 00 00000005 80000003 0f", AppendPriority(nil, 5, Priority{Dependency: 3, Exclusive: true, Weight: 15}), 5,
-			Priority{Dependency: 3, Exclusive: true, Weight: 15}},
-		{"RST_STREAM", "000004 03 00 00000007 00000008", AppendRSTStream(nil, 7, CodeCancel), 7,
-			RSTStream{Code: CodeCancel}},
-		{"SETTINGS", "00000c 04 00 00000000 0004 00010000 fe03 00000001",
+		{
+			"DATA", "000002 00 00 00000001 6869", AppendData(nil, 1, []byte("hi"), false), 1,
+			Data{Data: []byte("hi"), Flow: 2},
+		},
+		{
+			"DATA end", "000000 00 01 7fffffff", AppendData(nil, MaxStreamID, nil, true), MaxStreamID,
+			Data{Data: []byte{}, EndStream: true},
+		},
+		{
+			"HEADERS", "000001 01 04 00000003 82", AppendHeaders(nil, 3, []byte{0x82}, false, true), 3,
+			Headers{Fragment: []byte{0x82}, EndHeaders: true},
+		},
+		{
+			"HEADERS end, more to come", "000001 01 01 00000003 82", AppendHeaders(nil, 3, []byte{0x82}, true, false), 3,
+			Headers{Fragment: []byte{0x82}, EndStream: true},
+		},
+		{
+			"PRIORITY", "000005 02 00 00000005 80000003 0f", AppendPriority(nil, 5, Priority{Dependency: 3, Exclusive: true, Weight: 15}), 5,
+			Priority{Dependency: 3, Exclusive: true, Weight: 15},
+		},
+		{
+			"RST_STREAM", "000004 03 00 00000007 00000008", AppendRSTStream(nil, 7, CodeCancel), 7,
+			RSTStream{Code: CodeCancel},
+		},
+		{
+			"SETTINGS", "00000c 04 00 00000000 0004 00010000 fe03 00000001",
 			AppendSettings(nil, Setting{SettingInitialWindowSize, 65536}, Setting{0xfe03, 1}), 0,
-			Settings{entries: unhex(t, "0004 00010000 fe03 00000001")}},
+			Settings{entries: unhex(t, "0004 00010000 fe03 00000001")},
+		},
 		{"SETTINGS empty", "000000 04 00 00000000", AppendSettings(nil), 0, Settings{entries: []byte{}}},
 		{"SETTINGS ack", "000000 04 01 00000000", AppendSettingsAck(nil), 0, Settings{Ack: true}},
-		{"PING", "000008 06 00 00000000 0102030405060708", AppendPing(nil, false, [8]byte{1, 2, 3, 4, 5, 6, 7, 8}), 0,
-			Ping{Data: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}}},
-		{"PING ack", "000008 06 01 00000000 0102030405060708", AppendPing(nil, true, [8]byte{1, 2, 3, 4, 5, 6, 7, 8}), 0,
-			Ping{Ack: true, Data: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}}},
-		{"GOAWAY", "00000a 07 00 00000000 0000000f 0000000b 6e6f", AppendGoAway(nil, 15, CodeEnhanceYourCalm, []byte("no")), 0,
-			GoAway{Last: 15, Code: CodeEnhanceYourCalm, Debug: []byte("no")}},
-		{"WINDOW_UPDATE stream", "000004 08 00 00000009 7fffffff", AppendWindowUpdate(nil, 9, 1<<31-1), 9,
-			WindowUpdate{Increment: 1<<31 - 1}},
-		{"WINDOW_UPDATE connection", "000004 08 00 00000000 00000001", AppendWindowUpdate(nil, 0, 1), 0,
-			WindowUpdate{Increment: 1}},
-		{"CONTINUATION", "000001 09 04 00000003 84", AppendContinuation(nil, 3, []byte{0x84}, true), 3,
-			Continuation{Fragment: []byte{0x84}, EndHeaders: true}},
-		{"CONTINUATION, more to come", "000001 09 00 00000003 84", AppendContinuation(nil, 3, []byte{0x84}, false), 3,
-			Continuation{Fragment: []byte{0x84}}},
+		{
+			"PING", "000008 06 00 00000000 0102030405060708", AppendPing(nil, false, [8]byte{1, 2, 3, 4, 5, 6, 7, 8}), 0,
+			Ping{Data: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}},
+		},
+		{
+			"PING ack", "000008 06 01 00000000 0102030405060708", AppendPing(nil, true, [8]byte{1, 2, 3, 4, 5, 6, 7, 8}), 0,
+			Ping{Ack: true, Data: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}},
+		},
+		{
+			"GOAWAY", "00000a 07 00 00000000 0000000f 0000000b 6e6f", AppendGoAway(nil, 15, CodeEnhanceYourCalm, []byte("no")), 0,
+			GoAway{Last: 15, Code: CodeEnhanceYourCalm, Debug: []byte("no")},
+		},
+		{
+			"WINDOW_UPDATE stream", "000004 08 00 00000009 7fffffff", AppendWindowUpdate(nil, 9, 1<<31-1), 9,
+			WindowUpdate{Increment: 1<<31 - 1},
+		},
+		{
+			"WINDOW_UPDATE connection", "000004 08 00 00000000 00000001", AppendWindowUpdate(nil, 0, 1), 0,
+			WindowUpdate{Increment: 1},
+		},
+		{
+			"CONTINUATION", "000001 09 04 00000003 84", AppendContinuation(nil, 3, []byte{0x84}, true), 3,
+			Continuation{Fragment: []byte{0x84}, EndHeaders: true},
+		},
+		{
+			"CONTINUATION, more to come", "000001 09 00 00000003 84", AppendContinuation(nil, 3, []byte{0x84}, false), 3,
+			Continuation{Fragment: []byte{0x84}},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,10 +146,14 @@ func TestParseOnly(t *testing.T) {
 		{"padded DATA counts its padding", "000006 00 09 00000001 03 6869 000000", Data{Data: []byte("hi"), Flow: 6, EndStream: true}},
 		{"DATA of padding alone", "000004 00 08 00000001 03 000000", Data{Data: []byte{}, Flow: 4}},
 		{"padding need not be zero", "000003 00 08 00000001 01 41 ff", Data{Data: []byte("A"), Flow: 3}},
-		{"padded HEADERS with priority", "000009 01 2d 00000003 02 80000001 ff 82 0000",
-			Headers{Fragment: []byte{0x82}, EndStream: true, EndHeaders: true, HasPriority: true, Priority: Priority{Dependency: 1, Exclusive: true, Weight: 255}}},
-		{"HEADERS with priority and no fragment", "000005 01 24 00000003 00000000 10",
-			Headers{Fragment: []byte{}, EndHeaders: true, HasPriority: true, Priority: Priority{Weight: 16}}},
+		{
+			"padded HEADERS with priority", "000009 01 2d 00000003 02 80000001 ff 82 0000",
+			Headers{Fragment: []byte{0x82}, EndStream: true, EndHeaders: true, HasPriority: true, Priority: Priority{Dependency: 1, Exclusive: true, Weight: 255}},
+		},
+		{
+			"HEADERS with priority and no fragment", "000005 01 24 00000003 00000000 10",
+			Headers{Fragment: []byte{}, EndHeaders: true, HasPriority: true, Priority: Priority{Weight: 16}},
+		},
 		{"reserved bit of the stream id", "000002 00 00 80000001 6869", Data{Data: []byte("hi"), Flow: 2}},
 		{"reserved bit of the increment", "000004 08 00 00000001 80000005", WindowUpdate{Increment: 5}},
 		{"reserved bit of GOAWAY", "000008 07 00 00000000 80000003 00000000", GoAway{Last: 3, Debug: []byte{}}},
@@ -304,7 +336,7 @@ func TestEveryType(t *testing.T) {
 	payload := make([]byte, 32)
 	for typ := range 256 {
 		for flags := range 256 {
-			for n := range len(payload) {
+			for n := range payload {
 				for _, id := range [...]uint32{0, 1, 2, MaxStreamID} {
 					h := Head{Length: n, Type: Type(typ), Flags: Flags(flags), StreamID: id}
 					_, err := parse(h, payload[:n])

@@ -15,7 +15,7 @@ func eachLimit(t *testing.T, l Limits, visit func(name string, n int64)) {
 
 func setEachLimit(l *Limits, n int64) {
 	v := reflect.ValueOf(l).Elem()
-	for i := range v.NumField() {
-		v.Field(i).SetInt(n)
+	for _, field := range v.Fields() {
+		field.SetInt(n)
 	}
 }

@@ -1,6 +1,7 @@
 package hpack
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,7 +22,7 @@ var (
 		{Field{Name: "user-agent", Value: "grpc-go-yodel/0.1.0"}, IndexAlways},
 		{Field{Name: "te", Value: "trailers"}, IndexAlways},
 	}
-	benchDeadline = append(benchRequest[:len(benchRequest):len(benchRequest)],
+	benchDeadline = append(slices.Clip(benchRequest),
 		benchField{Field{Name: "grpc-timeout", Value: "4999871u"}, IndexNever})
 	benchResponse = []benchField{
 		{Field{Name: ":status", Value: "200"}, IndexAlways},
@@ -31,7 +32,7 @@ var (
 		{Field{Name: "grpc-status", Value: "0"}, IndexAlways},
 		{Field{Name: "grpc-message", Value: ""}, IndexAlways},
 	}
-	benchMetadata = append(benchDeadline[:len(benchDeadline):len(benchDeadline)],
+	benchMetadata = append(slices.Clip(benchDeadline),
 		benchField{Field{Name: "authorization", Value: "Bearer " + strings.Repeat("eyJhbGciOi", 30), Sensitive: true}, IndexAuto},
 		benchField{Field{Name: "traceparent", Value: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, IndexNever},
 		benchField{Field{Name: "x-tenant", Value: "yodel"}, IndexAuto})

@@ -52,18 +52,14 @@ func (t *dynamicTable) insert(name, value string) {
 }
 
 // shrink evicts entries, oldest first, until those left take at most limit
-// bytes (RFC 7541 §4.3), and tells whether there was one to evict.
-func (t *dynamicTable) shrink(limit uint32) bool {
-	if t.size <= limit {
-		return false
-	}
+// bytes (RFC 7541 §4.3).
+func (t *dynamicTable) shrink(limit uint32) {
 	for t.size > limit {
 		oldest := t.at(t.count - 1)
 		t.size -= entrySize(oldest.name, oldest.value)
 		*oldest = entry{}
 		t.count--
 	}
-	return true
 }
 
 func (t *dynamicTable) grow() {

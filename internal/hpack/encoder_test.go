@@ -129,8 +129,12 @@ func TestIndexing(t *testing.T) {
 func TestAutoIndexesWhatComesBack(t *testing.T) {
 	r := newRig(t)
 	stable := []Field{
-		{Name: "x-a", Value: "1"}, {Name: "x-b", Value: "2"}, {Name: "x-c", Value: "3"}, {Name: "x-d", Value: "4"},
-		{Name: "user-agent", Value: "test/1"}, {Name: "x-region", Value: "eu"},
+		{Name: "x-a", Value: "1"},
+		{Name: "x-b", Value: "2"},
+		{Name: "x-c", Value: "3"},
+		{Name: "x-d", Value: "4"},
+		{Name: "user-agent", Value: "test/1"},
+		{Name: "x-region", Value: "eu"},
 	}
 	r.send(IndexAuto, Field{Name: "x-id", Value: "first"})
 	r.send(IndexAuto, Field{Name: "x-id", Value: "second"})

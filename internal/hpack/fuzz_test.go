@@ -38,8 +38,7 @@ func FuzzDecode(f *testing.F) {
 
 			got, err := limited.Decode(nil, block, lim)
 			all, freeErr := free.Decode(nil, block, Limits{Bytes: 1 << 30, Fields: 1 << 30})
-			var broken *Error
-			if errors.As(freeErr, &broken) {
+			if broken, ok := errors.AsType[*Error](freeErr); ok {
 				var e *Error
 				if !errors.As(err, &e) || *e != *broken {
 					t.Fatalf("with limits %v, without %v", err, freeErr)

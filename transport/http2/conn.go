@@ -86,7 +86,6 @@ type Conn struct {
 	replies      h2.Replies
 	outReplies   replyCount // the peer-provoked part of out
 	drainNews    bool       // the owner is to hear that the connection drains
-	lastSet      time.Time  // the write deadline's last move; the flusher's
 }
 
 var _ transport.Conn = (*Conn)(nil)

@@ -27,12 +27,16 @@ type rawSocket struct {
 
 // newRawSocket returns nil if nc is not a plain socket.
 func newRawSocket(nc net.Conn) *rawSocket {
-	switch nc.(type) {
-	case *net.TCPConn, *net.UnixConn:
+	var socket syscall.Conn
+	switch plain := nc.(type) {
+	case *net.TCPConn:
+		socket = plain
+	case *net.UnixConn:
+		socket = plain
 	default:
 		return nil
 	}
-	conn, err := nc.(syscall.Conn).SyscallConn()
+	conn, err := socket.SyscallConn()
 	if err != nil {
 		return nil
 	}
