@@ -75,6 +75,10 @@ conformance: ## connectconformance against both our ends, gRPC over HTTP/2
 h2spec: ## h2spec against our server, three times each way, and h2specd against our client
 	@scripts/h2spec.sh
 
+.PHONY: interop-tools
+interop-tools: ## grpcurl, buf, ghz, grpc-health-probe, h2load and curl against our server; needs npm, h2load and curl
+	@scripts/tools-interop.sh
+
 .PHONY: clean
 clean: ## remove what the other targets leave in .tmp
 	@if [ -d .tmp ]; then chmod -R u+w .tmp; rm -rf .tmp; fi
