@@ -23,7 +23,11 @@ type patientHandler struct{ transport.Handler }
 
 // ServeStream implements transport.Handler.
 func (p patientHandler) ServeStream(s transport.Stream, h *transport.Header) {
-	// More than there is. An error is the stream's, and the server will see it.
-	_, _, _ = s.Await(context.Background(), func(buffered []byte) int { return len(buffered) + 1 })
+	everything := func(buffered []byte) int { return len(buffered) + 1 }
+	if _, _, err := s.Await(context.Background(), everything); err != nil {
+		// The stream has ended, and Close finds nothing else to do.
+		s.Close()
+		return
+	}
 	p.Handler.ServeStream(s, h)
 }

@@ -222,7 +222,7 @@ func (in *invocation) received(payload *conformancepb.ConformancePayload, err er
 		return
 	}
 	in.result.Payloads = append(in.result.Payloads, payload)
-	if uint32(len(in.result.Payloads)) == in.req.GetCancel().GetAfterNumResponses() {
+	if uint32(len(in.result.GetPayloads())) == in.req.GetCancel().GetAfterNumResponses() {
 		in.cancel()
 	}
 }

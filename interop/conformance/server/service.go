@@ -185,11 +185,14 @@ func answer(ctx context.Context, definition *conformancepb.UnaryResponseDefiniti
 	return &conformancepb.ConformancePayload{Data: definition.GetResponseData(), RequestInfo: seen}, nil
 }
 
-// setMetadata sets what a definition of either type says of headers and trailers.
-func setMetadata(ctx context.Context, definition interface {
+// withMetadata is a definition of either type.
+type withMetadata interface {
 	GetResponseHeaders() []*conformancepb.Header
 	GetResponseTrailers() []*conformancepb.Header
-}) error {
+}
+
+// setMetadata sets what a definition says of headers and trailers.
+func setMetadata(ctx context.Context, definition withMetadata) error {
 	call := yodel.CallFrom(ctx)
 	return errors.Join(
 		call.SetHeader(compat.Metadata(definition.GetResponseHeaders())),
