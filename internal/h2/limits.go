@@ -16,6 +16,7 @@ const (
 	DefaultServerHeaderFields = 128
 	DefaultClientHeaderBytes  = 64 << 10
 	DefaultClientHeaderFields = 256
+	DefaultHeaderMemory       = 2 << 20
 	DefaultHeaderBlockRatio   = 4
 	DefaultHeaderBlockTime    = 10 * time.Second
 	DefaultHandshakeTime      = 10 * time.Second
@@ -59,6 +60,10 @@ type Limits struct {
 	// HeaderBytes is the size of a header section as RFC 9113 §6.5.2 counts
 	// it, 32 bytes a field included; HeaderFields is how many fields.
 	HeaderBytes, HeaderFields int
+	// HeaderMemory is how many bytes, counted in the same way, the header
+	// sections of all streams of a connection may hold together. Streams above
+	// it are refused.
+	HeaderMemory int
 	// HeaderBlockBytes is the compressed size of a header block beyond which it
 	// is not decoded: four times HeaderBytes by default.
 	HeaderBlockBytes int
@@ -112,6 +117,7 @@ func (l Limits) Resolve(role Role) Limits {
 	resolve(&l.EmptyContinuations, DefaultEmptyContinuations)
 	resolve(&l.HeaderBytes, headerBytes)
 	resolve(&l.HeaderFields, headerFields)
+	resolve(&l.HeaderMemory, DefaultHeaderMemory)
 	resolve(&l.HeaderBlockBytes, DefaultHeaderBlockRatio*min(l.HeaderBytes, math.MaxInt/DefaultHeaderBlockRatio))
 	resolve(&l.HeaderBlockTime, DefaultHeaderBlockTime)
 	resolve(&l.HandshakeTime, DefaultHandshakeTime)

@@ -58,8 +58,9 @@ type Conn struct {
 	active   int
 	openings []*opening
 	// Server: handlers that run, and streams that wait for one.
-	running int
-	waiting []*Stream
+	running    int
+	headerSize int // of the streams' header sections, as far as they are not shared
+	waiting    []*Stream
 
 	peer       h2.Settings
 	acks       h2.SettingsAcks

@@ -51,7 +51,12 @@ func (c *Conn) settingsTimeout() {
 }
 
 // clamp32 makes a limit fit a setting; what does not is as good as none.
-func clamp32(n int) uint32 { return uint32(min(int64(n), math.MaxUint32)) }
+func clamp32(n int) uint32 {
+	if n == math.MaxInt {
+		return math.MaxUint32 // switched off, also where an int has 32 bits
+	}
+	return uint32(min(int64(n), math.MaxUint32))
+}
 
 func (c *Conn) receiveSettings(h frame.Head, payload []byte) error {
 	f, err := frame.ParseSettings(h, payload)

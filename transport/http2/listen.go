@@ -111,11 +111,11 @@ func (l *Listener) serve(ctx context.Context, raw net.Conn, h transport.Handler)
 		return
 	}
 	c.handler, c.workers = h, &l.workers
+	c.start() // before anybody can drain it: SETTINGS come first (RFC 9113 §3.4)
 	l.mu.Lock()
 	l.open[raw] = c
 	draining, closed := l.draining, l.closed
 	l.mu.Unlock()
-	c.start()
 	switch {
 	case closed != nil:
 		c.Close(closed)

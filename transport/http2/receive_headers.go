@@ -119,7 +119,7 @@ func (c *Conn) accept(id uint32, s section, end bool) error {
 	if c.goAway.Ignores(id) {
 		return nil // RFC 9113 §6.8: the client knows, and tries elsewhere
 	}
-	if len(c.streams) >= c.cfg.Limits.ConcurrentStreams {
+	if len(c.streams) >= c.cfg.Limits.ConcurrentStreams || c.headerSize+s.size > c.cfg.Limits.HeaderMemory {
 		// RFC 9113 §5.1.2: refused streams are safe to try again.
 		c.appendReset(id, frame.CodeRefusedStream)
 		c.repliedLocked(frameRoom)
@@ -132,6 +132,8 @@ func (c *Conn) accept(id uint32, s section, end bool) error {
 	}
 	st.state = state
 	st.contentLength = s.contentLength
+	st.headerSize = s.size
+	c.headerSize += s.size
 	st.gotHeader, st.ended = true, end
 	if end && s.contentLength > 0 {
 		return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "content-length without DATA (RFC 9113 §8.1.1)"}
@@ -159,6 +161,8 @@ func (c *Conn) dropDeadLocked() []*Stream {
 	for _, s := range c.waiting {
 		if s.st.err == nil {
 			alive = append(alive, s)
+		} else {
+			c.forgetHeaderLocked(s.st)
 		}
 	}
 	clear(c.waiting[len(alive):])
@@ -177,6 +181,7 @@ func (c *Conn) handlerDone() (next *Stream) {
 			return s
 		}
 		s.st = nil
+		c.forgetHeaderLocked(st)
 		c.recycleLocked(st)
 	}
 	c.running--
@@ -271,6 +276,9 @@ const (
 type section struct {
 	header        transport.Header
 	contentLength int64
+	// size is what the section takes of HeaderMemory: what is shared with
+	// others takes nothing.
+	size int
 }
 
 // decode decodes and checks a header section. What is wrong with the section
@@ -315,6 +323,7 @@ func (c *Conn) decodeMore(known *seenBlock, id uint32, rest []byte) (section, er
 		return s, fieldError(err, id)
 	}
 	s.header.More = append([]transport.Field(nil), fields...)
+	s.size = sectionSize(s.header.More)
 	return s, nil
 }
 
@@ -343,7 +352,15 @@ func check(kind sectionKind, id uint32, fields []hpack.Field) (section, error) {
 		}
 	}
 	b.Fields = append([]transport.Field(nil), fields...)
+	s.size = len(b.Path) + len(b.Authority) + sectionSize(b.Fields)
 	return s, nil
+}
+
+func sectionSize(fields []transport.Field) (n int) {
+	for i := range fields {
+		n += fieldSize(fields[i].Name, fields[i].Value)
+	}
+	return n
 }
 
 // fieldError makes a malformed section the error of its stream (RFC 9113

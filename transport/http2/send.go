@@ -58,7 +58,7 @@ func (c *Conn) admitLocked(ctx context.Context) error {
 	if c.draining != nil {
 		return c.refusalLocked()
 	}
-	if c.active < int(c.peer.MaxConcurrentStreams) && len(c.openings) == 0 {
+	if c.freeStreamLocked() && len(c.openings) == 0 {
 		c.active++
 		return nil
 	}
@@ -93,6 +93,11 @@ func (c *Conn) admitLocked(ctx context.Context) error {
 	}
 }
 
+// freeStreamLocked tells whether the peer allows one more stream now.
+func (c *Conn) freeStreamLocked() bool {
+	return int64(c.active) < int64(c.peer.MaxConcurrentStreams)
+}
+
 // refusalLocked is why the connection takes no new streams.
 func (c *Conn) refusalLocked() error {
 	e := *c.draining
@@ -107,7 +112,7 @@ func (c *Conn) wakeOpeningsLocked() {
 		o := c.openings[0]
 		switch {
 		case c.draining != nil:
-		case c.active < int(c.peer.MaxConcurrentStreams):
+		case c.freeStreamLocked():
 			c.active++
 			o.granted = true
 		default:

@@ -56,6 +56,8 @@ type stream struct {
 	sendWake    chan struct{}
 	blocked     bool // listed in Conn.blocked
 
+	headerSize int // counted in Conn.headerSize
+
 	watcher transport.Watcher
 	inside  int // goroutines that sleep in a method
 }
@@ -409,6 +411,13 @@ func (c *Conn) forgetLocked(st *stream) {
 	}
 }
 
+// forgetHeaderLocked takes the memory of a header section that nobody needs any
+// more out of the count.
+func (c *Conn) forgetHeaderLocked(st *stream) {
+	c.headerSize -= st.headerSize
+	st.headerSize = 0
+}
+
 // Close implements [transport.Stream].
 func (s *Stream) Close() {
 	c := s.c
@@ -420,6 +429,7 @@ func (s *Stream) Close() {
 	}
 	s.st = nil
 	st.watcher = nil
+	c.forgetHeaderLocked(st)
 	if st.state != h2.Closed && c.err == nil {
 		reason := transport.ReasonCanceled
 		if (c.role == h2.Server && !st.state.CanSend()) || (c.role == h2.Client && st.ended) {
