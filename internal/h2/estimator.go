@@ -46,9 +46,10 @@ func NewEstimator(window, most int) Estimator {
 // Window is the window in bytes that has been found so far.
 func (e *Estimator) Window() int { return e.window }
 
-// Data is a DATA frame of n flow-controlled bytes. If ping is true, a PING of
+// Data is a DATA frame of n flow-controlled bytes; now is asked for the time only
+// when a sample starts. If ping is true, a PING of
 // kind PingBandwidth must be sent now.
-func (e *Estimator) Data(n int, now time.Time) (ping bool) {
+func (e *Estimator) Data(n int, now func() time.Time) (ping bool) {
 	if e.sampling {
 		e.sample += int64(n)
 		return false
@@ -61,7 +62,7 @@ func (e *Estimator) Data(n int, now time.Time) (ping bool) {
 		return false
 	}
 	e.waiting, e.sample = 0, 0
-	e.sampling, e.sentAt = true, now
+	e.sampling, e.sentAt = true, now()
 	return true
 }
 

@@ -187,7 +187,7 @@ func (c *Conn) sampleLocked(st *stream, n int) {
 	if st.window.Size() < c.streamSize && st.state.CanReceive() {
 		c.updateLocked(st, st.window.Grow(c.streamSize))
 	}
-	if c.estimator.Data(n, time.Now()) {
+	if c.estimator.Data(n, time.Now) {
 		c.out.bytes = frame.AppendPing(c.room(frameRoom), false, h2.PingBandwidth.Data())
 	}
 }
