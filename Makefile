@@ -79,6 +79,14 @@ h2spec: ## h2spec against our server, three times each way, and h2specd against 
 interop-tools: ## grpcurl, buf, ghz, grpc-health-probe, h2load and curl against our server; needs npm, h2load and curl
 	@scripts/tools-interop.sh
 
+.PHONY: bench
+bench: ## every benchmark, beside other stacks, into docs/benchmarks; under 30 minutes
+	@scripts/bench-full.sh
+
+.PHONY: bench-quick
+bench-quick: ## the gates of speed against grpc-go; about a minute
+	@scripts/bench-quick.sh
+
 .PHONY: clean
 clean: ## remove what the other targets leave in .tmp
 	@if [ -d .tmp ]; then chmod -R u+w .tmp; rm -rf .tmp; fi

@@ -32,9 +32,17 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if s.list {
+	switch {
+	case s.list:
 		list()
 		return nil
+	case s.again:
+		// A change of the report needs no new run.
+		old, err := report.Read(s.out)
+		if err != nil {
+			return err
+		}
+		return report.Write(s.out, old.Machine, old.Outcomes)
 	}
 	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -42,16 +50,21 @@ func run(args []string) error {
 	}
 	defer os.RemoveAll(folder)
 	s.driver.Folder, s.driver.Log = folder, os.Stderr
+	s.driver.Binary = measure.Weigher{Source: s.source, Folder: folder}.Weigh
+	if s.quick {
+		return s.judge()
+	}
 	return s.measure()
 }
 
 // settings are the command line.
 type settings struct {
-	driver measure.Driver
-	rows   []measure.Row
-	list   bool
-	quick  bool
-	out    string
+	driver      measure.Driver
+	rows        []measure.Row
+	list, quick bool
+	again       bool
+	out, source string
+	revision    string
 }
 
 func parse(args []string) (*settings, error) {
@@ -64,8 +77,11 @@ func parse(args []string) (*settings, error) {
 	flags.DurationVar(&s.driver.Time, "time", 400*time.Millisecond, "how long a turn is, after a warm-up of a fifth of it")
 	flags.StringVar(&s.driver.Profiles, "profiles", "", "a `folder` for CPU profiles of every process")
 	flags.BoolVar(&s.list, "list", false, "list the rows and stacks")
-	flags.BoolVar(&s.quick, "quick", false, "judge the rows of the short run against grpc-go; exit 1 if one fails twice")
+	flags.BoolVar(&s.quick, "quick", false, "judge the rows of the short run against grpc-go; exit 1 if one fails twice in a row")
+	flags.BoolVar(&s.again, "again", false, "write the tables and plots of -out again, from its JSON file")
 	flags.StringVar(&s.out, "out", "", "a `folder` for the report; empty writes none")
+	flags.StringVar(&s.revision, "revision", "", "what the report calls this `commit`")
+	flags.StringVar(&s.source, "source", "bench", "the `folder` of this program's source, for the row binary")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -80,7 +96,7 @@ func parse(args []string) (*settings, error) {
 		s.driver.Stacks = strings.Split(stackNames, ",")
 	}
 	if s.driver.Profiles != "" {
-		if err := os.MkdirAll(s.driver.Profiles, 0o755); err != nil {
+		if err := os.MkdirAll(s.driver.Profiles, 0o755); err != nil { //nolint:gosec // the user's own choice
 			return nil, err
 		}
 	}
@@ -89,26 +105,95 @@ func parse(args []string) (*settings, error) {
 
 func list() {
 	for _, row := range rows() {
-		fmt.Printf("%-20s %s\n", row.Name, row.Title)
+		quick := " "
+		if row.Quick {
+			quick = "*"
+		}
+		fmt.Printf("%s %-20s %s\n", quick, row.Name, row.Title)
 	}
 	for _, s := range stacks() {
-		fmt.Println("stack", s.Name())
+		fmt.Println("  stack", s.Name())
 	}
 }
 
+// measure runs the rows and writes the report.
 func (s *settings) measure() error {
+	machine := report.Here(s.revision)
 	var outcomes []*measure.Outcome
 	for _, row := range s.rows {
-		row.Stacks = known(row.Stacks)
-		o, err := s.driver.Measure(row)
+		o, err := s.row(row)
 		if err != nil {
-			return err
-		}
-		if err := report.Text(os.Stdout, o); err != nil {
 			return err
 		}
 		outcomes = append(outcomes, o)
 	}
+	machine.End()
 	fmt.Println()
-	return report.Verdicts(os.Stdout, outcomes)
+	if err := report.Verdicts(os.Stdout, outcomes); err != nil {
+		return err
+	}
+	if s.out == "" {
+		return nil
+	}
+	return report.Write(s.out, machine, outcomes)
+}
+
+func (s *settings) row(row measure.Row) (*measure.Outcome, error) {
+	if row.Way != measure.Binary {
+		row.Stacks = known(row.Stacks)
+	}
+	o, err := s.driver.Measure(row)
+	if err != nil {
+		return nil, err
+	}
+	return o, report.Text(os.Stdout, o)
+}
+
+var errMissed = errors.New("a row has failed twice in a row: its whole interval lies beyond the target less a tenth")
+
+// judge runs the quick rows, and those that fail once more.
+func (s *settings) judge() error {
+	var outcomes []*measure.Outcome
+	missed := false
+	for _, row := range s.rows {
+		if !row.Quick {
+			continue
+		}
+		row.Stacks = judged(row)
+		o, err := s.row(row)
+		if err != nil {
+			return err
+		}
+		if o.Failed() {
+			fmt.Printf("%s has failed; once more\n", row.Name)
+			if o, err = s.row(row); err != nil {
+				return err
+			}
+			missed = missed || o.Failed()
+		}
+		outcomes = append(outcomes, o)
+	}
+	fmt.Println()
+	if err := report.Verdicts(os.Stdout, outcomes); err != nil {
+		return err
+	}
+	if missed {
+		return errMissed
+	}
+	return nil
+}
+
+// judged returns the stacks that a row's targets are about, and the baseline.
+func judged(row measure.Row) []string {
+	var names []string
+	for _, name := range row.Stacks {
+		needed := name == theirs
+		for _, target := range row.Targets {
+			needed = needed || target.Stack == name
+		}
+		if needed {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -214,14 +214,14 @@ func costRows() []measure.Row {
 	}
 	allocs := measure.Row{
 		Name: "allocs-100", Title: "allocations of a unary call of 100 B, both sides", Way: measure.Allocs,
-		Workload: load.Workload{Bytes: 100}, N: 4000, Stacks: everyUnary, Quick: true,
+		Workload: load.Workload{Bytes: 100}, N: 2000, MostRounds: 2, Stacks: everyUnary, Quick: true,
 		Targets: []measure.Target{measure.Ceiling(ours, measure.AllocCount, 10), measure.Ceiling(ours, measure.AllocBytes, 800)},
 	}
 	large := allocs
 	large.Name, large.Title = "allocs-64k", "allocations of a unary call of 64 KiB, both sides"
 	large.Workload.Bytes, large.N, large.Quick, large.Targets = 64*kib, 500, false, nil
 	conns := measure.Row{
-		Name: "idle-conns", Title: "idle connection, of 2,000", Way: measure.Conns, N: 2000,
+		Name: "idle-conns", Title: "idle connection, of 2,000", Way: measure.Conns, N: 2000, MostRounds: 2,
 		Stacks: []string{ours, theirs, "connect", "drpc", "nethttp"},
 		Targets: []measure.Target{
 			measure.AtMost(ours, measure.ServerRSS, 0.45), measure.AtMost(ours, measure.ClientRSS, 0.25),
@@ -229,7 +229,7 @@ func costRows() []measure.Row {
 		},
 	}
 	streams := measure.Row{
-		Name: "idle-streams", Title: "idle bidi stream, of 10,000", Way: measure.Streams, N: 10_000,
+		Name: "idle-streams", Title: "idle bidi stream, of 10,000", Way: measure.Streams, N: 10_000, MostRounds: 2,
 		Options: stack.Options{Streams: 20_000}, Stacks: []string{ours, theirs, "connect"},
 		Targets: []measure.Target{measure.AtMost(ours, measure.ServerRSS, 0.5), measure.AtMost(ours, measure.ClientRSS, 0.2)},
 	}

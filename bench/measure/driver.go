@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/yodelrpc/yodel/bench/process"
@@ -37,20 +35,6 @@ type Driver struct {
 // warmUp is the share of a turn that goes unmeasured before it.
 const warmUp = 5
 
-// pair is a stack's two processes.
-type pair struct {
-	cell           *Cell
-	server, client *process.Handle
-}
-
-func (p *pair) stop() {
-	for _, h := range []*process.Handle{p.client, p.server} {
-		if h != nil {
-			h.Stop()
-		}
-	}
-}
-
 // Measure runs one row. An error is about the driver; a stack that fails has
 // its error in its cell.
 func (d *Driver) Measure(row Row) (*Outcome, error) {
@@ -66,9 +50,9 @@ func (d *Driver) Measure(row Row) (*Outcome, error) {
 	case Load:
 		d.load(row, outcome.Cells)
 	case Allocs:
-		d.eachRound(outcome.Cells, func(cell *Cell) (Sample, error) { return d.allocs(row, cell.Stack) })
+		d.eachRound(row, outcome.Cells, func(cell *Cell) (Sample, error) { return d.allocs(row, cell.Stack) })
 	case Conns, Streams:
-		d.eachRound(outcome.Cells, func(cell *Cell) (Sample, error) { return d.idle(row, cell.Stack) })
+		d.eachRound(row, outcome.Cells, func(cell *Cell) (Sample, error) { return d.idle(row, cell.Stack) })
 	case Binary:
 		for _, cell := range outcome.Cells {
 			cell.add(d.Binary(cell.Stack))
@@ -117,8 +101,12 @@ func (c *Cell) add(s Sample, err error) {
 }
 
 // eachRound takes samples in turns: A B C, A B C.
-func (d *Driver) eachRound(cells []*Cell, take func(*Cell) (Sample, error)) {
-	for range d.Rounds {
+func (d *Driver) eachRound(row Row, cells []*Cell, take func(*Cell) (Sample, error)) {
+	rounds := d.Rounds
+	if row.MostRounds > 0 {
+		rounds = min(rounds, row.MostRounds)
+	}
+	for range rounds {
 		for _, cell := range cells {
 			if cell.Failure == "" {
 				cell.add(take(cell))
@@ -143,93 +131,11 @@ func (d *Driver) load(row Row, cells []*Cell) {
 		}
 		pairs[cell.Stack] = p
 	}
-	d.eachRound(cells, func(cell *Cell) (Sample, error) {
+	d.eachRound(row, cells, func(cell *Cell) (Sample, error) {
 		return d.turn(row, pairs[cell.Stack])
 	})
 	for _, p := range pairs {
 		d.profile(p, "", "")
-	}
-}
-
-// Sides returns the stacks of a client and a server: "a:b" is a client a with a
-// server b.
-func Sides(name string) (client, server string) {
-	client, server, mixed := strings.Cut(name, ":")
-	if !mixed {
-		return name, name
-	}
-	return client, server
-}
-
-func (d *Driver) start(row Row, cell *Cell) (*pair, error) {
-	p := &pair{cell: cell}
-	client, server := Sides(cell.Stack)
-	socket := filepath.Join(d.Folder, "socket-"+strings.ReplaceAll(cell.Stack, ":", "-"))
-	_ = os.Remove(socket)
-	var err error
-	p.server, err = process.Start(process.Server, process.Spec{Stack: server, Options: row.Options, Address: socket}, row.MaxProcs)
-	if err == nil {
-		p.client, err = process.Start(process.Client, process.Spec{Stack: client, Options: row.Options, Address: p.server.Address()}, row.MaxProcs)
-	}
-	if err != nil {
-		p.stop()
-		return nil, err
-	}
-	return p, nil
-}
-
-// turn is one round of one stack: a warm-up, and then what counts.
-func (d *Driver) turn(row Row, p *pair) (Sample, error) {
-	if _, _, err := p.client.Run(row.Workload, d.Time/warmUp); err != nil {
-		return nil, err
-	}
-	if len(p.cell.Samples) == 0 {
-		d.profile(p, row.Name, p.cell.Stack)
-	}
-	before, err := p.server.Usage(false)
-	if err != nil {
-		return nil, err
-	}
-	result, client, err := p.client.Run(row.Workload, d.Time)
-	if err != nil {
-		return nil, err
-	}
-	server, err := p.server.Usage(false)
-	if err != nil {
-		return nil, err
-	}
-	if result.Calls == 0 {
-		return nil, errors.New("no call has ended")
-	}
-	each := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) / float64(result.Calls) }
-	rate := float64(result.Calls) / result.Seconds
-	clientCPU, serverCPU := each(client.CPU), each(server.CPU-before.CPU)
-	s := Sample{
-		Rate: rate, CPU: clientCPU + serverCPU, ClientCPU: clientCPU, ServerCPU: serverCPU,
-		P50: result.Latency.P50, P90: result.Latency.P90, P99: result.Latency.P99, P999: result.Latency.P999, Slowest: result.Latency.Max,
-		ClientRSS: float64(client.RSS), ServerRSS: float64(server.RSS),
-		ClientGoroutines: float64(client.Goroutines), ServerGoroutines: float64(server.Goroutines),
-	}
-	if row.Workload.Bytes > 0 {
-		s[Megabytes] = rate * float64(row.Workload.Bytes) / 1e6
-	}
-	return s, nil
-}
-
-// profile begins CPU profiles of both processes, or ends them without a row. It
-// is a help: what goes wrong with it is logged.
-func (d *Driver) profile(p *pair, row, name string) {
-	if d.Profiles == "" {
-		return
-	}
-	for side, h := range map[string]*process.Handle{"client": p.client, "server": p.server} {
-		file := ""
-		if row != "" {
-			file = filepath.Join(d.Profiles, strings.Join([]string{row, strings.ReplaceAll(name, ":", "-"), side}, ".")+".pprof")
-		}
-		if err := h.Profile(file); err != nil {
-			fmt.Fprintln(d.Log, "profile:", err)
-		}
 	}
 }
 
@@ -280,19 +186,10 @@ func (d *Driver) idle(row Row, name string) (Sample, error) {
 		s[side[0]] = each(after[i].RSS, before[i].RSS)
 		s[side[1]] = each(after[i].Heap, before[i].Heap)
 		s[side[2]] = each(after[i].Stack, before[i].Stack)
-		s[side[3]] = each(int64(after[i].Goroutines), int64(before[i].Goroutines))
+		// A process has a few that come and go: they are no connection's.
+		s[side[3]] = math.Round(each(int64(after[i].Goroutines), int64(before[i].Goroutines))*100) / 100
 	}
 	return s, nil
-}
-
-// settled is the usage of client and server once garbage is gone.
-func (p *pair) settled() (both [2]process.Usage, err error) {
-	for i, h := range []*process.Handle{p.client, p.server} {
-		if both[i], err = h.Usage(true); err != nil {
-			return both, err
-		}
-	}
-	return both, nil
 }
 
 // Select returns the rows with the given names, in the order of rows.

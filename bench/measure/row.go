@@ -72,6 +72,8 @@ type Row struct {
 	MaxProcs int
 	// N is how many connections, streams or calls.
 	N int
+	// MostRounds bounds the rounds of what hardly varies; zero does not.
+	MostRounds int
 	// Stacks are the ones to measure by default.
 	Stacks []string
 	// Quick rows are in the short run.

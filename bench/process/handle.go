@@ -34,11 +34,12 @@ func Start(role Role, s Spec, maxProcs int) (*Handle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding this binary: %w", err)
 	}
-	spec, err := json.Marshal(s)
+	spec, err := json.Marshal(s) //nolint:musttag // both ends are this program
 	if err != nil {
 		return nil, err
 	}
-	h := &Handle{name: string(role) + " of " + s.Stack, cmd: exec.Command(self, string(role), string(spec))} //nolint:noctx // it ends when its input does
+	h := &Handle{name: string(role) + " of " + s.Stack}
+	h.cmd = exec.Command(self, string(role), string(spec)) //nolint:gosec,noctx // this very program, which ends when its input does
 	h.cmd.Stderr = os.Stderr
 	if maxProcs > 0 {
 		h.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(maxProcs))
@@ -77,7 +78,7 @@ func (h *Handle) Stop() {
 }
 
 func (h *Handle) do(req request) (response, error) {
-	line, err := json.Marshal(req)
+	line, err := json.Marshal(req) //nolint:musttag // both ends are this program
 	if err != nil {
 		return response{}, err
 	}
@@ -95,7 +96,7 @@ func (h *Handle) receive(workload time.Duration) (response, error) {
 	if !h.out.Scan() {
 		return resp, fmt.Errorf("the %s gave no answer: it ended, or hung for %v", h.name, patience)
 	}
-	if err := json.Unmarshal(h.out.Bytes(), &resp); err != nil {
+	if err := json.Unmarshal(h.out.Bytes(), &resp); err != nil { //nolint:musttag // both ends are this program
 		return resp, fmt.Errorf("the %s answered %q: %w", h.name, h.out.Bytes(), err)
 	}
 	switch {

@@ -79,7 +79,7 @@ func answer(in io.Reader, out io.Writer, do func(request) (response, error)) err
 	encoder := json.NewEncoder(out)
 	for lines.Scan() {
 		var req request
-		if err := json.Unmarshal(lines.Bytes(), &req); err != nil {
+		if err := json.Unmarshal(lines.Bytes(), &req); err != nil { //nolint:musttag // both ends are this program
 			return fmt.Errorf("a command is no JSON: %w", err)
 		}
 		resp, err := do(req)
@@ -87,7 +87,7 @@ func answer(in io.Reader, out io.Writer, do func(request) (response, error)) err
 			resp.Error = err.Error()
 			resp.Unsupported = errors.Is(err, errors.ErrUnsupported)
 		}
-		if err := encoder.Encode(resp); err != nil {
+		if err := encoder.Encode(resp); err != nil { //nolint:musttag // both ends are this program
 			return fmt.Errorf("answering the driver: %w", err)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // Run is the whole life of a process that has a role. find looks a stack up.
 func Run(role Role, spec string, find func(name string) (stack.Stack, error), in io.Reader, out io.Writer) error {
 	var s Spec
-	if err := json.Unmarshal([]byte(spec), &s); err != nil {
+	if err := json.Unmarshal([]byte(spec), &s); err != nil { //nolint:musttag // both ends are this program
 		return fmt.Errorf("the specification of %s is no JSON: %w", role, err)
 	}
 	st, err := find(s.Stack)

@@ -2,6 +2,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -11,19 +12,18 @@ import (
 
 // Text writes a row's cells as a table for a terminal.
 func Text(out io.Writer, o *measure.Outcome) error {
-	fmt.Fprintf(out, "\n%s: %s (%.1f s)\n", o.Row.Name, o.Row.Title, o.Took)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var b bytes.Buffer
 	metrics := columns(o)
-	fmt.Fprint(w, "stack\t")
+	b.WriteString("stack\t")
 	for _, m := range metrics {
-		fmt.Fprintf(w, "%s\tx\t", m)
+		fmt.Fprintf(&b, "%s\tx\t", m)
 	}
-	fmt.Fprintln(w)
+	b.WriteByte('\n')
 	base := o.Cell(measure.Baseline)
 	for _, cell := range o.Cells {
-		fmt.Fprintf(w, "%s\t", cell.Stack)
+		fmt.Fprintf(&b, "%s\t", cell.Stack)
 		if cell.Failure != "" {
-			fmt.Fprintf(w, "%s\n", cell.Failure)
+			fmt.Fprintf(&b, "%s\n", cell.Failure)
 			continue
 		}
 		for _, m := range metrics {
@@ -34,14 +34,23 @@ func Text(out io.Writer, o *measure.Outcome) error {
 					ratio = fmt.Sprintf("%.2f", e.Median)
 				}
 			}
-			fmt.Fprintf(w, "%s\t%s\t", Number(v), ratio)
+			fmt.Fprintf(&b, "%s\t%s\t", Number(v), ratio)
 		}
-		fmt.Fprintln(w)
+		b.WriteByte('\n')
 	}
-	if err := w.Flush(); err != nil {
+	if _, err := fmt.Fprintf(out, "\n%s: %s (%.1f s)\n", o.Row.Name, o.Row.Title, o.Took); err != nil {
 		return err
 	}
-	return nil
+	return align(out, b.Bytes(), tabwriter.AlignRight)
+}
+
+// align writes text with its tabs made into columns.
+func align(out io.Writer, text []byte, flags uint) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', flags)
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	return w.Flush()
 }
 
 // columns are the metrics that tell most about a row.
@@ -81,15 +90,15 @@ func Number(v float64) string {
 
 // Verdicts writes what became of the targets.
 func Verdicts(out io.Writer, outcomes []*measure.Outcome) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "row\tstack\tmetric\ttarget\tvalue\t90 % interval\tverdict")
+	var b bytes.Buffer
+	b.WriteString("row\tstack\tmetric\ttarget\tvalue\t90 % interval\tverdict\n")
 	for _, o := range outcomes {
 		for _, v := range o.Verdicts() {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s to %s\t%s\n", o.Row.Name, v.Stack, v.Metric,
+			fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\t%s to %s\t%s\n", o.Row.Name, v.Stack, v.Metric,
 				Bound(v.Target), Number(v.Value.Median), Number(v.Value.Low), Number(v.Value.High), v.Word())
 		}
 	}
-	return w.Flush()
+	return align(out, b.Bytes(), 0)
 }
 
 // Bound writes a target.

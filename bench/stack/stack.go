@@ -24,8 +24,9 @@ type Options struct {
 	// Streams is how many streams one connection must be able to have at once;
 	// zero leaves the stack's own limit.
 	Streams int
-	// Annotate sends two metadata entries with each call, which the server
-	// reads, and puts an interceptor on both sides. The deadline is the load's.
+	// Annotate sends two metadata entries with each unary call, which the
+	// server reads, and puts an interceptor on both sides. The deadline is the
+	// load's. Streams do not work with it.
 	Annotate bool
 	// Work is what a unary handler does besides answering.
 	Work Work

@@ -128,7 +128,7 @@ var errType = errors.New("drpc has handed over a value of another type")
 func (description) Method(n int) (string, drpc.Encoding, drpc.Receiver, any, bool) {
 	switch n {
 	case 0:
-		return sayPath, encoding{}, func(srv any, ctx context.Context, in1, _ any) (drpc.Message, error) { //nolint:revive // drpc's signature
+		return sayPath, encoding{}, func(srv any, ctx context.Context, in1, _ any) (drpc.Message, error) {
 			e, ok := srv.(*echo)
 			req, is := in1.(*benchpb.Msg)
 			if !ok || !is {

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yodelrpc/yodel/bench/benchpb"
+	"github.com/yodelrpc/yodel/bench/measure"
+	"github.com/yodelrpc/yodel/bench/process"
+	"github.com/yodelrpc/yodel/bench/report"
+	"github.com/yodelrpc/yodel/bench/stack"
+)
+
+// TestMain lets the driver start this test as a client or a server.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && strings.HasPrefix(os.Args[1], "role-") {
+		if err := process.Run(process.Role(os.Args[1]), os.Args[2], findStack, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// dial returns a client of a server of the same stack, in this process.
+func dial(t testing.TB, client, server stack.Stack, o stack.Options) (stack.Conn, error) {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if o.Network == "unix" {
+		address = filepath.Join(t.TempDir(), "socket")
+	}
+	lis, err := net.Listen(o.Network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Stacks serve until their process ends.
+	go func() { _ = server.Serve(lis, o) }()
+	conn, err := client.Dial(lis.Addr().String(), o)
+	if err == nil {
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	return conn, err
+}
+
+// Every stack answers what it was asked, over every kind of connection: a stack
+// that cuts corners would be fast.
+func TestStacks(t *testing.T) {
+	certificates := t.TempDir()
+	if err := stack.WriteCertificates(certificates); err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]stack.Options{
+		"tcp":       {Network: "tcp"},
+		"unix":      {Network: "unix"},
+		"tls":       {Network: "tcp", Certificates: certificates},
+		"annotated": {Network: "tcp", Annotate: true, Streams: 500},
+	} {
+		for _, s := range stacks() {
+			t.Run(name+"/"+s.Name(), func(t *testing.T) {
+				conn, err := dial(t, s, s, o)
+				if errors.Is(err, errors.ErrUnsupported) && o.Annotate {
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkSay(t, conn)
+				if !o.Annotate {
+					checkStreams(t, conn)
+				}
+			})
+		}
+	}
+	t.Run("mixed", func(t *testing.T) {
+		ours, _ := findStack(ours)
+		theirs, _ := findStack(theirs)
+		for _, pair := range [][2]stack.Stack{{ours, theirs}, {theirs, ours}} {
+			conn, err := dial(t, pair[0], pair[1], stack.Options{Network: "tcp", Annotate: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSay(t, conn)
+		}
+	})
+}
+
+func checkSay(t *testing.T, conn stack.Conn) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, size := range []int{0, 100, 64 * kib, mib} {
+		body := []byte(strings.Repeat("y", size))
+		resp, err := conn.Say(ctx, &benchpb.Msg{Body: body})
+		if err != nil || string(resp.GetBody()) != string(body) {
+			t.Fatalf("Say with %d bytes gives %d bytes; %v", size, len(resp.GetBody()), err)
+		}
+	}
+}
+
+func checkStreams(t *testing.T, conn stack.Conn) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	chat, err := conn.Chat(ctx)
+	if err == nil {
+		for i := range 3 {
+			text := fmt.Sprint("message ", i)
+			if resp, err := chat.Exchange(&benchpb.Msg{Body: []byte(text)}); err != nil || string(resp.GetBody()) != text {
+				t.Fatalf("Chat gives %q; %v", resp.GetBody(), err)
+			}
+		}
+		err = chat.Close()
+	}
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		t.Fatal("Chat:", err)
+	}
+	messages := 0
+	err = conn.Down(ctx, &benchpb.DownRequest{Messages: 7, Bytes: 1000}, func(msg *benchpb.Msg) {
+		if len(msg.GetBody()) == 1000 {
+			messages++
+		}
+	})
+	if (err != nil || messages != 7) && !errors.Is(err, errors.ErrUnsupported) {
+		t.Fatalf("Down gives %d messages; %v", messages, err)
+	}
+	resp, err := conn.Up(ctx, &benchpb.Msg{Body: make([]byte, 1000)}, 7)
+	if (err != nil || resp.GetMessages() != 7 || resp.GetBytes() != 7000) && !errors.Is(err, errors.ErrUnsupported) {
+		t.Fatalf("Up gives %v; %v", resp, err)
+	}
+}
+
+// One pass of each way to measure, with processes, and a report of it.
+func TestDriver(t *testing.T) {
+	// The race detector's programs sleep for a second when they end.
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
+	d := &measure.Driver{
+		Rounds: 1, Time: 20 * time.Millisecond, Stacks: []string{ours, theirs},
+		Folder: t.TempDir(), Log: io.Discard, Profiles: t.TempDir(),
+	}
+	chosen, err := measure.Select(rows(), []string{"unary-100-c16", "tls-100-c1", "chat-100-c1", "allocs-100", "idle-streams"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var outcomes []*measure.Outcome
+	for _, row := range chosen {
+		row.N = min(row.N, 50)
+		o, err := d.Measure(row)
+		if err != nil {
+			t.Fatal(row.Name, err)
+		}
+		for _, cell := range o.Cells {
+			if cell.Failure != "" || len(cell.Samples) != 1 {
+				t.Errorf("%s, %s: %d samples, %s", row.Name, cell.Stack, len(cell.Samples), cell.Failure)
+			}
+		}
+		for _, v := range o.Verdicts() {
+			if !v.Measured {
+				t.Errorf("%s: %s of %s is not measured", row.Name, v.Metric, v.Stack)
+			}
+		}
+		outcomes = append(outcomes, o)
+	}
+	profiles, err := filepath.Glob(filepath.Join(d.Profiles, "unary-100-c16.*.pprof"))
+	if err != nil || len(profiles) != 4 {
+		t.Errorf("profiles: %v, %v", profiles, err)
+	}
+	dir := t.TempDir()
+	if err := report.Write(dir, report.Here("test"), outcomes); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := report.Read(dir); err != nil || len(run.Outcomes) != len(outcomes) {
+		t.Errorf("the report does not read back: %v", err)
+	}
+	if plots, _ := filepath.Glob(filepath.Join(dir, "*.svg")); len(plots) != 5 {
+		t.Errorf("the report has the plots %v", plots)
+	}
+}
+
+// A stack that fails is reported, and does not end the run.
+func TestDriverWithBrokenStack(t *testing.T) {
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
+	d := &measure.Driver{Rounds: 1, Time: 10 * time.Millisecond, Stacks: []string{"rawmux", "missing", theirs}, Folder: t.TempDir(), Log: io.Discard}
+	chosen, err := measure.Select(rows(), []string{"chat-100-c1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := d.Measure(chosen[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := o.Cell("rawmux"); !c.Unsupported {
+		t.Errorf("rawmux has no chat, and says %q", c.Failure)
+	}
+	if c := o.Cell("missing"); c.Failure == "" || c.Unsupported {
+		t.Errorf("a stack that is missing says %q", c.Failure)
+	}
+	if c := o.Cell(theirs); c.Failure != "" {
+		t.Errorf("grpc-go says %q", c.Failure)
+	}
+}
+
+// Names are what people type, and files are called by.
+func TestRows(t *testing.T) {
+	seen := map[string]bool{}
+	for _, row := range rows() {
+		if seen[row.Name] || row.Title == "" {
+			t.Errorf("row %q is there twice, or has no title", row.Name)
+		}
+		seen[row.Name] = true
+		for _, name := range row.Stacks {
+			if row.Way != measure.Binary && len(known([]string{name})) == 0 && name != noSpin {
+				t.Errorf("row %s has the stack %s, which does not exist", row.Name, name)
+			}
+		}
+		if row.Quick && len(row.Targets) == 0 {
+			t.Errorf("row %s is quick and has no target", row.Name)
+		}
+	}
+}
+
+// BenchmarkUnary is a call of 100 bytes with both sides in one process: for its
+// allocations.
+func BenchmarkUnary(b *testing.B) {
+	for _, s := range stacks() {
+		b.Run(s.Name(), func(b *testing.B) {
+			conn, err := dial(b, s, s, stack.Options{Network: "tcp"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			req := &benchpb.Msg{Body: make([]byte, 100)}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := conn.Say(context.Background(), req); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,62 @@
+package report
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// Machine is where and with what a run was.
+type Machine struct {
+	Processor  string
+	Processors int
+	Kernel     string
+	Go         string
+	// Revision is the commit that was measured, as git describes it.
+	Revision string
+	Modules  map[string]string
+	Began    time.Time
+	// LoadBefore and LoadAfter are the system's load averages.
+	LoadBefore, LoadAfter string
+	Minutes               float64
+	Arguments             string
+}
+
+// Here describes this machine at the beginning of a run.
+func Here(revision string) *Machine {
+	m := &Machine{
+		Processors: runtime.NumCPU(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH,
+		Kernel: firstLine("/proc/sys/kernel/osrelease"), Modules: map[string]string{}, Revision: revision,
+		Began: time.Now(), LoadBefore: load(), Arguments: strings.Join(os.Args[1:], " "),
+	}
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			m.Processor = strings.TrimSpace(value)
+			break
+		}
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return m
+	}
+	for _, dep := range info.Deps {
+		m.Modules[dep.Path] = dep.Version
+	}
+	return m
+}
+
+// End notes the end of the run.
+func (m *Machine) End() {
+	m.LoadAfter, m.Minutes = load(), time.Since(m.Began).Minutes()
+}
+
+func load() string { return firstLine("/proc/loadavg") }
+
+func firstLine(file string) string {
+	text, _ := os.ReadFile(file) //nolint:gosec // only the files above; what is missing stays empty
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
+}
