@@ -10,6 +10,9 @@ from google.protobuf import any_pb2
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
+# Seconds after which a handler gives up waiting for the end of its call.
+HANG = 30
+
 
 class Echo(echo_pb2_grpc.EchoServicer):
     def __init__(self):
@@ -44,12 +47,16 @@ class Echo(echo_pb2_grpc.EchoServicer):
         index = 0
         async for request in request_iterator:
             await self._fail(request, context)
+            # Not after the answer: grpc does not come back to the generator of
+            # a call that has ended.
+            if request.hang:
+                self._count_end(context)
             yield echo_pb2.EchoResponse(
                 text=request.text, payload=request.payload, index=index
             )
             index += 1
             if request.hang:
-                await self._hang(context)
+                await asyncio.sleep(HANG)
 
     async def Ended(self, request, context):
         return self._ended
@@ -68,7 +75,8 @@ class Echo(echo_pb2_grpc.EchoServicer):
     async def _obey(self, request, context):
         await self._fail(request, context)
         if request.hang:
-            await self._hang(context)
+            self._count_end(context)
+            await asyncio.sleep(HANG)
 
     async def _fail(self, request, context):
         if request.HasField("failure"):
@@ -83,17 +91,19 @@ class Echo(echo_pb2_grpc.EchoServicer):
             )
             await context.abort(status.code, status.details, status.trailing_metadata)
 
-    async def _hang(self, context):
-        """Waits for the end of the call, which cancels the handler, and counts it."""
+    def _count_end(self, context):
+        """Counts the call when it ends, which cancels the handler."""
         remaining = context.time_remaining()
-        try:
-            await asyncio.sleep(30)
-        finally:
-            # Without a deadline the time that remains is None, or years.
-            if remaining is not None and remaining < 3600:
+        # Without a deadline the time that remains is None, or years.
+        with_deadline = remaining is not None and remaining < 3600
+
+        def count(_):
+            if with_deadline:
                 self._ended.with_deadline += 1
             else:
                 self._ended.without_deadline += 1
+
+        context.add_done_callback(count)
 
 
 def credentials(certificate, key):
