@@ -24,8 +24,11 @@ func (s *serverCall) finish(err error) {
 	s.mu.Unlock()
 	if !s.sending.tryTake() {
 		// The handler has left a goroutine that still sends. It must not hold
-		// the call up, nor send after the status.
-		s.reset(transport.ReasonCanceled)
+		// the call up, nor send after the status. Once the context has ended it
+		// cannot, and it may be expire that sends.
+		if s.ctx.Err() == nil {
+			s.reset(transport.ReasonCanceled)
+		}
 		s.sending.take()
 	}
 	err = s.result(err)

@@ -122,17 +122,20 @@ func (s *serverCall) StreamFailed(err error) {
 
 // expire ends a call whose deadline has passed.
 func (s *serverCall) expire() {
-	if !s.ctx.cancel(context.DeadlineExceeded, nil) {
-		return
+	// The turn is taken first: the handler, once it knows, returns, and finish
+	// must not find the turn free and the status not sent.
+	mine := s.sending.tryTake()
+	if mine {
+		defer s.sending.give()
 	}
-	if !s.sending.tryTake() {
+	switch first := s.ctx.cancel(context.DeadlineExceeded, nil); {
+	case first && mine:
+		// A reset alone would look to some clients like their own cancellation.
+		s.sendStatus(errDeadline)
+	case first:
 		// A message waits for the client, so a status would wait too.
 		s.reset(transport.ReasonCanceled)
-		return
 	}
-	defer s.sending.give()
-	// A reset alone would look to some clients like their own cancellation.
-	s.sendStatus(errDeadline)
 }
 
 var errDeadline = status.New(status.DeadlineExceeded, "the deadline passed while the call was being handled")
