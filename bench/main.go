@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,13 +141,24 @@ func (s *settings) measure() error {
 
 func (s *settings) row(row measure.Row) (*measure.Outcome, error) {
 	if row.Way != measure.Binary {
-		row.Stacks = known(row.Stacks)
+		row.Stacks = s.known(row)
 	}
 	o, err := s.driver.Measure(row)
 	if err != nil {
 		return nil, err
 	}
 	return o, report.Text(os.Stdout, o)
+}
+
+// known leaves out the stacks of a row that this program has not got.
+func (*settings) known(row measure.Row) []string {
+	have := known(row.Stacks)
+	for _, name := range row.Stacks {
+		if !slices.Contains(have, name) {
+			fmt.Fprintf(os.Stderr, "bench: row %s: there is no stack %s; its targets are not judged\n", row.Name, name)
+		}
+	}
+	return have
 }
 
 var errMissed = errors.New("a row has failed twice in a row: its whole interval lies beyond the target less a tenth")

@@ -101,8 +101,15 @@ func unaryRows() []measure.Row {
 			row := unary(bytes, concurrency)
 			row.Targets = unaryTargets[row.Name]
 			row.Quick = row.Targets != nil && concurrency <= 100
-			if row.Name == "unary-100-c1" {
+			switch {
+			case row.Name == "unary-100-c1":
 				row.Stacks = append(slices.Clone(row.Stacks), noSpin)
+			case concurrency*bytes >= 1000*mib:
+				// A gigabyte in flight takes seconds a turn, however fast a
+				// stack is: one turn of three.
+				row.Stacks, row.MostRounds = []string{ours, theirs, "drpc"}, 1
+			case concurrency*bytes >= 32*mib:
+				row.MostRounds = 3
 			}
 			all = append(all, row)
 		}

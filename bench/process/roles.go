@@ -58,7 +58,7 @@ func runServer(st stack.Stack, s Spec, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(out).Encode(response{Address: address}); err != nil {
+	if err := json.NewEncoder(out).Encode(response{Address: address}); err != nil { //nolint:musttag // both ends are this program
 		return err
 	}
 	return answer(in, out, func(req request) (response, error) {

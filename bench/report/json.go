@@ -40,7 +40,7 @@ func Write(dir string, machine *Machine, outcomes []*measure.Outcome) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a folder of documentation
 		return err
 	}
-	text, err := json.MarshalIndent(run, "", "\t")
+	text, err := json.MarshalIndent(run, "", "\t") //nolint:musttag // the names in the file are the fields'
 	if err != nil {
 		return fmt.Errorf("encoding the results: %w", err)
 	}
@@ -65,7 +65,7 @@ func Read(dir string) (*Run, error) {
 		return nil, err
 	}
 	var run Run
-	if err := json.Unmarshal(text, &run); err != nil {
+	if err := json.Unmarshal(text, &run); err != nil { //nolint:musttag // as above
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, jsonFile), err)
 	}
 	return &run, nil
