@@ -7,6 +7,18 @@ import "github.com/yodelrpc/yodel/internal/frame"
 // flight.
 const updateShare = 4
 
+// What a loan is beyond the bytes that a reader waits for. A peer may pad every
+// frame, and choose its frames as it likes: with credit for the bytes alone, one
+// that always pads could never send the last of them.
+const (
+	// leastSpare is the most that padding adds to a frame: its length, and 255
+	// bytes (RFC 9113 §6.1).
+	leastSpare = 256
+	// newSpare is lent at once, so that not every padded frame makes a
+	// WINDOW_UPDATE.
+	newSpare = 16 * leastSpare
+)
+
 // RecvWindow is how much DATA we allow the peer to send, on one stream or on
 // the connection (RFC 9113 §6.9). Every byte is in one of three places:
 //
@@ -92,7 +104,7 @@ func (w *RecvWindow) Grow(size int) (increment uint32) {
 
 // settle decides whether what is pending is worth telling.
 func (w *RecvWindow) settle() uint32 {
-	short := w.demand - w.credit
+	short := w.short()
 	if short <= 0 && (w.pending == 0 || w.pending < w.size/updateShare) {
 		return 0
 	}
@@ -104,4 +116,12 @@ func (w *RecvWindow) settle() uint32 {
 	w.pending = 0
 	w.credit += n
 	return uint32(n)
+}
+
+// short is how much credit a waiting reader lacks.
+func (w *RecvWindow) short() int64 {
+	if w.demand == 0 || w.credit >= min(w.demand+leastSpare, MaxRecvWindow) {
+		return 0
+	}
+	return min(w.demand+newSpare, MaxRecvWindow) - w.credit
 }

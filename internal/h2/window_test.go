@@ -92,7 +92,7 @@ func TestRecvWindowDemand(t *testing.T) {
 	arrived := 0
 	for arrived < message {
 		w.Demand(message - arrived)
-		n := min(w.Credit(), 16)
+		n := min(w.Credit(), 16, message-arrived)
 		if n == 0 {
 			t.Fatalf("stalled at %d of %d", arrived, message)
 		}
@@ -105,8 +105,43 @@ func TestRecvWindowDemand(t *testing.T) {
 		t.Errorf("Demand(0) returned %d", inc)
 	}
 	w.Release(message)
-	if w.Credit() > size || w.borrowed != 0 || w.credit+w.pending != size {
+	if w.Credit() > size+newSpare || w.borrowed > newSpare || w.credit+w.pending != size+w.borrowed {
 		t.Errorf("after the message: %+v", w)
+	}
+	if err := w.Receive(1, w.Credit()); err != nil {
+		t.Fatal(err)
+	}
+	w.Release(w.Held())
+	if w.Credit() > size || w.borrowed != 0 {
+		t.Errorf("the loan is not paid back: %+v", w)
+	}
+}
+
+// A peer that pads each frame by the most there is, and never less, must get
+// credit for the last of them too.
+func TestRecvWindowDemandOfAPeerThatAlwaysPads(t *testing.T) {
+	const size, message, data, padding = 262144, 314164, 50, 256
+	w := NewRecvWindow(size)
+	updates := 0
+	demand := func(inc uint32) {
+		if inc > 0 {
+			updates++
+		}
+	}
+	for left := message; left > 0; {
+		n := min(data, left)
+		if w.Credit() < n+padding {
+			t.Fatalf("stalled with %d bytes to come and credit for %d", left, w.Credit())
+		}
+		if err := w.Receive(1, n+padding); err != nil {
+			t.Fatal(err)
+		}
+		demand(w.Release(padding))
+		left -= n
+		demand(w.Demand(left))
+	}
+	if frames := message / data; updates > frames/8 {
+		t.Errorf("%d updates for %d frames", updates, frames)
 	}
 }
 
