@@ -27,6 +27,6 @@ func (r *Report) Add(group, name string, err error) {
 
 func (r *Report) printf(format string, args ...any) {
 	if r.Out != nil {
-		fmt.Fprintf(r.Out, format, args...)
+		_, _ = fmt.Fprintf(r.Out, format, args...)
 	}
 }
