@@ -25,6 +25,7 @@ const (
 	DefaultResetBurst         = 2000
 	DefaultResetsPerSecond    = 2000
 	DefaultResetExcessTime    = 30 * time.Second
+	DefaultOffendersPerSecond = 10_000
 	DefaultEmptyDataBurst     = 100
 	DefaultGlitchBurst        = 10_000
 	DefaultGlitchesPerSecond  = 330
@@ -83,6 +84,10 @@ type Limits struct {
 	// the connection.
 	ResetBurst, ResetsPerSecond int
 	ResetExcessTime             time.Duration
+	// OffendersPerSecond bounds the same acts of all connections of a listener
+	// together that are beyond their own limit: many attackers are paced more
+	// than one.
+	OffendersPerSecond int
 	// EmptyDataBurst bounds empty DATA frames in excess of delivered messages.
 	EmptyDataBurst int
 	// GlitchBurst and GlitchesPerSecond bound all other frames that cost us
@@ -126,6 +131,7 @@ func (l Limits) Resolve(role Role) Limits {
 	resolve(&l.ResetBurst, DefaultResetBurst)
 	resolve(&l.ResetsPerSecond, DefaultResetsPerSecond)
 	resolve(&l.ResetExcessTime, DefaultResetExcessTime)
+	resolve(&l.OffendersPerSecond, DefaultOffendersPerSecond)
 	resolve(&l.EmptyDataBurst, DefaultEmptyDataBurst)
 	resolve(&l.GlitchBurst, DefaultGlitchBurst)
 	resolve(&l.GlitchesPerSecond, DefaultGlitchesPerSecond)

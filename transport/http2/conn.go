@@ -35,6 +35,8 @@ type Conn struct {
 	events  transport.ConnEvents // client
 	handler transport.Handler    // server
 	workers *workers             // server
+	// offenders is shared by the connections of a listener; nil if there is none.
+	offenders *offenders
 
 	ready   chan struct{} // closed when the peer's first SETTINGS are in
 	failing chan struct{} // closed when err is set

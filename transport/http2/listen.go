@@ -16,12 +16,13 @@ import (
 
 // Listener accepts HTTP/2 connections. It implements [transport.Listener].
 type Listener struct {
-	lis     net.Listener
-	cfg     ListenerConfig
-	limits  Config
-	id      transport.ID
-	workers workers
-	group   sync.WaitGroup // one goroutine a connection
+	lis       net.Listener
+	cfg       ListenerConfig
+	limits    Config
+	id        transport.ID
+	workers   workers
+	offenders *offenders
+	group     sync.WaitGroup // one goroutine a connection
 
 	mu       sync.Mutex
 	open     map[net.Conn]*Conn // nil while the handshake lasts
@@ -41,6 +42,7 @@ func NewListener(lis net.Listener, cfg ListenerConfig) *Listener {
 		limits: cfg.Config.withDefaults(h2.Server),
 		open:   make(map[net.Conn]*Conn),
 	}
+	l.offenders = newOffenders(l.limits.Limits)
 	cfg.Registry.Add(&l.id, transport.Entity{Parent: cfg.Parent, Kind: "listener", Name: lis.Addr().String(), Member: l})
 	return l
 }
@@ -110,7 +112,7 @@ func (l *Listener) serve(ctx context.Context, raw net.Conn, h transport.Handler)
 		l.log("a connection failed in its handshake", err, "remote", raw.RemoteAddr())
 		return
 	}
-	c.handler, c.workers = h, &l.workers
+	c.handler, c.workers, c.offenders = h, &l.workers, l.offenders
 	c.start() // before anybody can drain it: SETTINGS come first (RFC 9113 §3.4)
 	l.mu.Lock()
 	l.open[raw] = c

@@ -87,11 +87,14 @@ func (c *Conn) charge(act h2.Act) error {
 }
 
 func (c *Conn) chargeLocked(act h2.Act) error {
-	verdict := c.budget.Charge(act, time.Now())
+	now := time.Now()
+	verdict := c.budget.Charge(act, now)
 	if verdict.Calm {
 		return &frame.Error{Code: frame.CodeEnhanceYourCalm, Text: "the peer does too much to no use: " + act.String()}
 	}
-	c.reader.pause = max(c.reader.pause, verdict.Pace)
+	if verdict.Pace > 0 {
+		c.reader.pause = max(c.reader.pause, verdict.Pace, c.offenders.pace(now))
+	}
 	return nil
 }
 
