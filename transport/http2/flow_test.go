@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,7 @@ import (
 // one at a time, or in random pieces (G13).
 func TestChunks(t *testing.T) {
 	for _, most := range []int{1, 64, 5000} {
-		t.Run(fmt.Sprint(most), func(t *testing.T) {
+		t.Run(strconv.Itoa(most), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				l := newPipeListener(pipeSize)
 				seed := uint64(0)
@@ -73,7 +74,7 @@ func TestRandomTraffic(t *testing.T) {
 		rounds = 5
 	}
 	for seed := range uint64(rounds) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 7))
 			size := func(most int) int { return 1 + rnd.IntN(1<<(1+rnd.IntN(most))) }
 			config := func() http2.Config {

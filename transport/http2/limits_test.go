@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -65,60 +66,73 @@ var serverLimits = []limitCase{
 	// R3.
 	{
 		"8 CONTINUATION", continued(request(), pieces(9, fields("a", "b"))...), calm,
-		http2.Limits{Continuations: -1}, answered(1) + "; alive",
+		http2.Limits{Continuations: -1},
+		answered(1) + "; alive",
 	},
 	{
 		"1 empty CONTINUATION", continued(request(), nil, nil, fields("a", "b")), calm,
-		http2.Limits{EmptyContinuations: -1}, answered(1) + "; alive",
+		http2.Limits{EmptyContinuations: -1},
+		answered(1) + "; alive",
 	},
 	{
 		"4 times the header limit", continued(request(), pieces(8, fields("a", strings.Repeat("x", 9000)))...), calm,
-		http2.Limits{HeaderBlockBytes: -1}, "RST 1 ENHANCE_YOUR_CALM; alive",
+		http2.Limits{HeaderBlockBytes: -1},
+		"RST 1 ENHANCE_YOUR_CALM; alive",
 	},
 	// R4.
 	{
 		"128 fields", headers(1, append(request(), manyFields(124)...), fEnd), "RST 1 ENHANCE_YOUR_CALM; alive",
-		http2.Limits{HeaderFields: -1}, answered(1) + "; alive",
+		http2.Limits{HeaderFields: -1},
+		answered(1) + "; alive",
 	},
 	{
 		"16 KiB", headers(1, append(append([]byte(nil), bare...), fields("x", strings.Repeat("y", 16384-bareSize()-32))...), fEnd), "RST 1 ENHANCE_YOUR_CALM; alive",
-		http2.Limits{HeaderBytes: -1}, answered(1) + "; alive",
+		http2.Limits{HeaderBytes: -1},
+		answered(1) + "; alive",
 	},
 	{
 		"128 fields in trailers", join(opened(1), headers(1, manyFields(129), fEnd)), "RST 1 ENHANCE_YOUR_CALM; alive",
-		http2.Limits{HeaderFields: -1}, answered(1) + "; alive",
+		http2.Limits{HeaderFields: -1},
+		answered(1) + "; alive",
 	},
 	{
 		"16 KiB of trailers", join(opened(1), headers(1, fields("x", strings.Repeat("y", 16384-32)), fEnd)), "RST 1 ENHANCE_YOUR_CALM; alive",
-		http2.Limits{HeaderBytes: -1}, answered(1) + "; alive",
+		http2.Limits{HeaderBytes: -1},
+		answered(1) + "; alive",
 	},
 	// R8.
 	{
 		"32 entries in SETTINGS", settings(make([]uint32, 66)...), calm,
-		http2.Limits{SettingsEntries: -1}, "alive",
+		http2.Limits{SettingsEntries: -1},
+		"alive",
 	},
 	{
 		"SETTINGS flood", repeat(10_001, settings()), calm,
-		http2.Limits{GlitchBurst: -1}, "alive",
+		http2.Limits{GlitchBurst: -1},
+		"alive",
 	},
 	// R9.
 	{
 		"100 empty DATA", join(opened(1), repeat(101, data(1, "", 0))), "GOAWAY 1 ENHANCE_YOUR_CALM; closed",
-		http2.Limits{EmptyDataBurst: -1}, "alive",
+		http2.Limits{EmptyDataBurst: -1},
+		"alive",
 	},
 	{
 		"100 DATA of padding", join(opened(1), repeat(101, padded(1, "", 20, 0))), "GOAWAY 1 ENHANCE_YOUR_CALM; closed",
-		http2.Limits{EmptyDataBurst: -1}, "alive",
+		http2.Limits{EmptyDataBurst: -1},
+		"alive",
 	},
 	// R10.
 	{
 		"PRIORITY storm", repeat(10_001, raw(tPriority, 0, 1, 0, 0, 0, 3, 5)), calm,
-		http2.Limits{GlitchBurst: -1}, "alive",
+		http2.Limits{GlitchBurst: -1},
+		"alive",
 	},
 	// R16.
 	{
 		"unknown frames", repeat(10_001, raw(0xbb, 0, 0)), calm,
-		http2.Limits{GlitchBurst: -1}, "alive",
+		http2.Limits{GlitchBurst: -1},
+		"alive",
 	},
 }
 
@@ -185,31 +199,38 @@ func TestClientLimits(t *testing.T) {
 	for _, tt := range []limitCase{
 		{
 			"256 fields", headers(1, append(append([]byte(nil), status...), manyFields(256)...), fEnd), "RST 1 ENHANCE_YOUR_CALM; alive",
-			http2.Limits{HeaderFields: -1}, "alive",
+			http2.Limits{HeaderFields: -1},
+			"alive",
 		},
 		{
 			"64 KiB", continuedAs(1, append(append([]byte(nil), status...), fields("x", strings.Repeat("y", 1<<16))...)), "RST 1 ENHANCE_YOUR_CALM; alive",
-			http2.Limits{HeaderBytes: -1}, "alive",
+			http2.Limits{HeaderBytes: -1},
+			"alive",
 		},
 		{
 			"256 fields in trailers", join(headers(1, status, 0), headers(1, manyFields(257), fEnd)), "RST 1 ENHANCE_YOUR_CALM; alive",
-			http2.Limits{HeaderFields: -1}, "alive",
+			http2.Limits{HeaderFields: -1},
+			"alive",
 		},
 		{
 			"interim responses", repeat(10_001, headers(1, fields(":status", "100"), 0)), calm,
-			http2.Limits{GlitchBurst: -1}, "alive",
+			http2.Limits{GlitchBurst: -1},
+			"alive",
 		},
 		{
 			"256 fields in an interim response", headers(1, append(fields(":status", "100"), manyFields(256)...), 0), "RST 1 ENHANCE_YOUR_CALM; alive",
-			http2.Limits{HeaderFields: -1}, "alive",
+			http2.Limits{HeaderFields: -1},
+			"alive",
 		},
 		{
 			"empty DATA", join(headers(1, status, 0), repeat(101, data(1, "", 0))), calm,
-			http2.Limits{EmptyDataBurst: -1}, "alive",
+			http2.Limits{EmptyDataBurst: -1},
+			"alive",
 		},
 		{
 			"CONTINUATION flood", join(raw(tHeaders, 0, 1, status...), repeat(9, raw(tContinuation, 0, 1, fields("a", "b")...)), raw(tContinuation, fEndHeaders, 1)), calm,
-			http2.Limits{Continuations: -1}, "alive",
+			http2.Limits{Continuations: -1},
+			"alive",
 		},
 	} {
 		run := func(name string, limits http2.Limits, want string) {
@@ -503,7 +524,7 @@ func TestPeerTableSize(t *testing.T) {
 		}, func(s *served) {
 			s.write(settings(1, size))
 			for i := range uint32(200) {
-				s.write(headers(2*i+1, request("v", strings.Repeat(fmt.Sprint(i), 20)), fEnd))
+				s.write(headers(2*i+1, request("v", strings.Repeat(strconv.FormatUint(uint64(i), 10), 20)), fEnd))
 				s.until("HEADERS")
 			}
 		})
@@ -632,7 +653,7 @@ func TestMutualLoad(t *testing.T) {
 		Limits: http2.Limits{Replies: 8, ReplyBytes: 200},
 	}
 	for _, pipe := range []int{64, 3000, 1 << 20} {
-		t.Run(fmt.Sprint(pipe), func(t *testing.T) {
+		t.Run(strconv.Itoa(pipe), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				p := newBubblePair(t, newPipeListener(pipe), handlerFunc(duplex), cfg, cfg)
 				var group sync.WaitGroup
