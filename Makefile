@@ -55,6 +55,10 @@ check-deps: ## each module alone: tidy, build and vet with GOWORK=off; other pla
 hello: ## generate, start the hello server, call it, stop it
 	@scripts/hello.sh
 
+.PHONY: interop
+interop: ## grpc-go's interoperation tests, both ways, plain and TLS, and HTTP/2 faults
+	@scripts/interop.sh
+
 .PHONY: interop-python
 interop-python: ## Python's grpcio against ours, both ways; needs python3 with venv
 	@scripts/interop-python.sh
@@ -86,6 +90,10 @@ bench: ## every benchmark, beside other stacks, into docs/benchmarks; under 30 m
 .PHONY: bench-quick
 bench-quick: ## the gates of speed against grpc-go; about a minute
 	@scripts/bench-quick.sh
+
+.PHONY: conformance-report
+conformance-report: ## run the outside suites, and write docs/conformance.md from what they say
+	@scripts/conformance-report.sh
 
 .PHONY: clean
 clean: ## remove what the other targets leave in .tmp

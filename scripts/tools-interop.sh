@@ -19,7 +19,9 @@ trap 'for pid in ${servers[@]+"${servers[@]}"}; do kill "$pid" 2>/dev/null || tr
 # serve NAME PROGRAM starts a server, and sets addr to where it listens.
 serve() {
 	local log=$dir/$1.log i
-	"$2" -addr 127.0.0.1:0 >"$log" &
+	# Not what an earlier run has written.
+	: >"$log"
+	"$2" -addr 127.0.0.1:0 >>"$log" &
 	servers+=($!)
 	for ((i = 0; i < 100; i++)); do
 		port=$(grep -oE '[0-9]+( \.\.\.)?$' "$log" | grep -oE '[0-9]+' || true)
@@ -92,6 +94,7 @@ if have h2load nghttp2-client; then
 		-d "$dir/hello.frame" "http://$addr/Api/ApiEndpoint"
 fi
 if have curl curl; then
+	rm -f "$dir/hello.got"
 	check "curl --http2-prior-knowledge" "grpc-status: 0" \
 		curl -sv --max-time 10 --http2-prior-knowledge -H 'content-type: application/grpc' -H 'te: trailers' \
 		--data-binary "@$dir/hello.frame" -o "$dir/hello.got" "http://$addr/Api/ApiEndpoint"

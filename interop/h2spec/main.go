@@ -40,9 +40,18 @@ func main() {
 	flag.StringVar(&s.client, "client", "", "the `program` that h2specd tests")
 	flag.StringVar(&s.exceptions, "exceptions", "interop/h2spec", "the `folder` with the files of exceptions")
 	flag.IntVar(&s.runs, "runs", 3, "how often h2spec tests the server, of each kind")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: h2spec [flags], or h2spec PROGRAM [argument]... to count another run's results")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := s.run(ctx)
+	var err error
+	if flag.NArg() > 0 {
+		err = count(ctx, flag.Arg(0), flag.Args()[1:]...)
+	} else {
+		err = s.run(ctx)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "h2spec FAILED:", err)
@@ -117,6 +126,21 @@ func (s suite) testClient(ctx context.Context) error {
 		"-S", "-h", "127.0.0.1", "-f", strconv.Itoa(from), "-e", s.client)
 }
 
+// count runs h2spec or h2specd against something that is not ours, and prints its
+// counts as those of ours are.
+func count(ctx context.Context, program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, oneRun)
+	defer cancel()
+	// Its status says that a case has failed, or more.
+	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
+	got := parse(string(out))
+	if got.tests == 0 {
+		return fmt.Errorf("%w\n%.4000s", err, out)
+	}
+	fmt.Println(got)
+	return nil
+}
+
 // test makes one run, and prints what came of it.
 func test(ctx context.Context, title string, cases int, allowed exceptions, program string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, oneRun)
@@ -127,8 +151,7 @@ func test(ctx context.Context, title string, cases int, allowed exceptions, prog
 	// Its status says that a case has failed, or more.
 	out, err := cmd.CombinedOutput()
 	got := parse(string(out))
-	fmt.Printf("%s: %d cases, %d passed, %d skipped, %d failed, %.0f s\n", title,
-		got.tests, got.passed, got.skipped, got.failed, time.Since(began).Seconds())
+	fmt.Printf("%s: %v, %.0f s\n", title, got, time.Since(began).Seconds())
 	if problems := allowed.compare(got, cases); len(problems) > 0 {
 		if got.tests == 0 {
 			problems = append(problems, fmt.Sprintf("%v\n%.4000s", err, out))

@@ -25,6 +25,22 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// Where a closed connection is right, a reset one is; where it is not, neither is.
+func TestParseReset(t *testing.T) {
+	const head = "Generic tests for HTTP/2 client\n  6.5. SETTINGS\n      × 1: Sends\n        -> MUST\n" +
+		"           Expected: GOAWAY Frame (Error Code: FRAME_SIZE_ERROR)\n"
+	const tail = "             Actual: Error: read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer\n" +
+		"      × 2: Sends\n             Actual: Error: read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer\n" +
+		"2 tests, 0 passed, 0 skipped, 2 failed\n"
+	got := parse(head + "                     Connection closed\n" + tail)
+	if got.passed != 1 || got.failed != 1 || got.reset != 1 || !slices.Equal(got.failures, []string{"client/6.5/2"}) {
+		t.Errorf("%+v", got)
+	}
+	if got := parse(head + tail); got.failed != 2 || got.reset != 0 || len(got.failures) != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestCompare(t *testing.T) {
 	allowed := exceptions{"http2/5.1/7": "why"}
 	clean := result{tests: 2, passed: 1, failed: 1, failures: []string{"http2/5.1/7"}}

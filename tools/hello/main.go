@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -45,7 +46,9 @@ func run(ctx context.Context, addr string) error {
 	apipb.RegisterApi(registrar, api{})
 	healthpb.RegisterHealthServer(registrar, health.NewServer())
 	reflection.Register(registrar)
-	fmt.Println(lis.Addr())
+	if _, err := fmt.Fprintln(os.Stdout, lis.Addr()); err != nil {
+		return errors.Join(err, lis.Close())
+	}
 	return server.Serve(ctx, lis)
 }
 

@@ -66,8 +66,7 @@ func run(ctx context.Context, target string) error {
 	_, err = apipb.NewApiClient(channel).ApiEndpoint(ctx, &apipb.ApiRequest{UserName: "h2specd"})
 	// For whoever runs it by hand.
 	fmt.Println(status.CodeOf(err), err)
-	// h2specd may not have sent all of its frames yet. A program that ended now
-	// would answer them with a TCP reset, before our GOAWAY is read.
+	// h2specd may not have sent all of its frames yet.
 	for state := range channel.States(ctx) {
 		if state != yodel.Ready {
 			break
