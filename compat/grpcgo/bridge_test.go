@@ -77,7 +77,7 @@ func TestOptions(t *testing.T) {
 		{carriedNought{}, codes.Unimplemented, "carriedNought"},
 		{grpc.CallAuthority("other"), codes.Unimplemented, "AuthorityOverrideCallOption"},
 		{grpc.MaxRetryRPCBufferSize(1), codes.Unimplemented, "MaxRetryRPCBufferSizeCallOption"},
-		{grpc.CallCustomCodec(nil), codes.Unimplemented, "CustomCodecCallOption"},
+		{grpc.CallCustomCodec(nil), codes.Unimplemented, "CustomCodecCallOption"}, //nolint:staticcheck // it must be refused
 		{carriedAny{grpc.CallAuthority("other")}, codes.Unimplemented, "AuthorityOverrideCallOption"},
 		{grpc.MaxCallRecvMsgSize(0), codes.Unimplemented, "MaxCallRecvMsgSize(0)"},
 		{grpc.MaxCallSendMsgSize(-1), codes.Unimplemented, "MaxCallSendMsgSize(-1)"},
@@ -156,7 +156,7 @@ func (upper) Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v
 func (upper) Name() string { return "Yodel-Test" }
 
 // upperV2 is the same, of the second kind.
-type upperV2 struct{ upper }
+type upperV2 struct{}
 
 func (upperV2) Marshal(v any) (mem.BufferSlice, error) {
 	b, err := json.Marshal(v)
@@ -447,6 +447,7 @@ func servicesV1alpha(t *testing.T, conn grpc.ClientConnInterface) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	//nolint:staticcheck // deprecated, and what older tools ask
 	err = stream.Send(&reflectionv1alpha.ServerReflectionRequest{MessageRequest: &reflectionv1alpha.ServerReflectionRequest_ListServices{}})
 	if err != nil {
 		t.Fatal(err)
@@ -456,8 +457,8 @@ func servicesV1alpha(t *testing.T, conn grpc.ClientConnInterface) []string {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, s := range resp.GetListServicesResponse().GetService() {
-		names = append(names, s.GetName())
+	for _, s := range resp.GetListServicesResponse().GetService() { //nolint:staticcheck // as above
+		names = append(names, s.GetName()) //nolint:staticcheck // as above
 	}
 	return names
 }

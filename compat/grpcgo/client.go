@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -66,8 +67,8 @@ func (c *ClientConn) composeUnary() {
 	c.unary = func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
 		return c.invoke(ctx, method, req, reply, opts)
 	}
-	for i := len(c.cfg.UnaryInterceptors) - 1; i >= 0; i-- {
-		interceptor, next := c.cfg.UnaryInterceptors[i], c.unary
+	for _, v := range slices.Backward(c.cfg.UnaryInterceptors) {
+		interceptor, next := v, c.unary
 		c.unary = func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 			return interceptor(ctx, method, req, reply, cc, next, opts...)
 		}
@@ -82,8 +83,8 @@ func (c *ClientConn) composeStream() {
 	c.stream = func(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 		return c.newStream(ctx, desc, method, opts)
 	}
-	for i := len(c.cfg.StreamInterceptors) - 1; i >= 0; i-- {
-		interceptor, next := c.cfg.StreamInterceptors[i], c.stream
+	for _, v := range slices.Backward(c.cfg.StreamInterceptors) {
+		interceptor, next := v, c.stream
 		c.stream = func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			return interceptor(ctx, desc, cc, method, next, opts...)
 		}

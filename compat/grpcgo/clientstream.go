@@ -105,7 +105,7 @@ func (s *clientStream) why() error {
 func (s *clientStream) Header() (grpcmetadata.MD, error) {
 	md, err := s.stream.Header()
 	if err != nil {
-		return nil, nil //nolint:nilerr // as grpc-go has it
+		return nil, nil //nolint:nilerr,nilnil // as grpc-go has it
 	}
 	return incoming(md), nil
 }

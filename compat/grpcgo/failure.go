@@ -47,7 +47,7 @@ func toGRPC(err error) error {
 		message += ": " + cause.Error()
 	}
 	return &callError{grpcstatus.FromProto(&spb.Status{
-		Code: int32(e.Code()), Message: message, Details: e.Details(), //nolint:gosec // a code is at most 16
+		Code: int32(e.Code()), Message: message, Details: e.Details(),
 	}), err}
 }
 
@@ -74,7 +74,7 @@ func fromHandler(err error) error {
 
 // isGRPC tells whether err itself, not what it wraps, is a status of grpc-go's.
 func isGRPC(err error) bool {
-	_, ok := err.(interface{ GRPCStatus() *grpcstatus.Status }) //nolint:errorlint // err itself
+	_, ok := err.(interface{ GRPCStatus() *grpcstatus.Status })
 	return ok
 }
 

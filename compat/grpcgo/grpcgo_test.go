@@ -337,7 +337,9 @@ func TestErrorsOfBothLibraries(t *testing.T) {
 		_, err := client.UnaryCall(deadline(t), &testgrpc.SimpleRequest{})
 		return err
 	}
-	now = func(context.Context) error { return yodelstatus.Errorf(yodelstatus.Aborted, "shown: %w", plainError("hidden")) }
+	now = func(context.Context) error {
+		return yodelstatus.Errorf(yodelstatus.Aborted, "shown: %w", plainError("hidden"))
+	}
 	if err := call(); status.Code(err) != codes.Aborted || strings.Contains(err.Error(), "hidden") {
 		t.Error(err)
 	}
@@ -560,8 +562,10 @@ func TestOnFinish(t *testing.T) {
 // and then Recv has the status.
 func TestSendAfterTheEnd(t *testing.T) {
 	impl := &service{
-		full:  func(testgrpc.TestService_FullDuplexCallServer) error { return status.Error(codes.Aborted, "enough") },
-		input: func(testgrpc.TestService_StreamingInputCallServer) error { return status.Error(codes.Aborted, "enough") },
+		full: func(testgrpc.TestService_FullDuplexCallServer) error { return status.Error(codes.Aborted, "enough") },
+		input: func(testgrpc.TestService_StreamingInputCallServer) error {
+			return status.Error(codes.Aborted, "enough")
+		},
 	}
 	everyPair(t, func(t *testing.T, p pair) {
 		client := testgrpc.NewTestServiceClient(p.connect(t, impl, setup{}))

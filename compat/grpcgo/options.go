@@ -101,7 +101,7 @@ func (s *settings) chooseCodec() (encoding.Codec, error) {
 			// The program has replaced grpc-go's.
 			return codec, nil
 		}
-		return nil, nil
+		return nil, nil //nolint:nilnil // the channel's own
 	}
 	codec, ok := Codec(s.subtype)
 	if !ok {
@@ -179,7 +179,7 @@ func (s *settings) applyEmbedded(option grpc.CallOption) error {
 	}
 	for i := range v.NumField() {
 		if field := v.Type().Field(i); field.Anonymous && field.IsExported() {
-			if embedded, ok := v.Field(i).Interface().(grpc.CallOption); ok {
+			if embedded, ok := reflect.TypeAssert[grpc.CallOption](v.Field(i)); ok {
 				return s.apply(embedded)
 			}
 		}

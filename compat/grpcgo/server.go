@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -59,8 +60,8 @@ func chainUnary(all []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 		return nil
 	}
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		for i := len(all) - 1; i >= 0; i-- {
-			interceptor, next := all[i], handler
+		for _, a := range slices.Backward(all) {
+			interceptor, next := a, handler
 			handler = func(ctx context.Context, req any) (any, error) { return interceptor(ctx, req, info, next) }
 		}
 		return handler(ctx, req)
@@ -69,8 +70,8 @@ func chainUnary(all []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 
 // chainStream puts the interceptors around a handler.
 func (r *Registrar) chainStream(handler grpc.StreamHandler, info *grpc.StreamServerInfo) grpc.StreamHandler {
-	for i := len(r.stream) - 1; i >= 0; i-- {
-		interceptor, next := r.stream[i], handler
+	for _, v := range slices.Backward(r.stream) {
+		interceptor, next := v, handler
 		handler = func(srv any, stream grpc.ServerStream) error { return interceptor(srv, stream, info, next) }
 	}
 	return handler
