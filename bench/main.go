@@ -82,9 +82,13 @@ func parse(args []string) (*settings, error) {
 	flags.BoolVar(&s.again, "again", false, "write the tables and plots of -out again, from its JSON file")
 	flags.StringVar(&s.out, "out", "", "a `folder` for the report; empty writes none")
 	flags.StringVar(&s.revision, "revision", "", "what the report calls this `commit`")
+	program := flags.String("cpp", ".tmp/bin/bench-cpp", "the `program` of C++ gRPC's stack, which scripts/bench-cpp.sh builds")
 	flags.StringVar(&s.source, "source", "bench", "the `folder` of this program's source, for the row binary")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(*program); err == nil {
+		s.driver.Programs = map[string]string{cpp: *program}
 	}
 	s.rows = rows()
 	if names != "" {
@@ -151,8 +155,8 @@ func (s *settings) row(row measure.Row) (*measure.Outcome, error) {
 }
 
 // known leaves out the stacks of a row that this program has not got.
-func (*settings) known(row measure.Row) []string {
-	have := known(row.Stacks)
+func (s *settings) known(row measure.Row) []string {
+	have := known(row.Stacks, s.driver.Programs)
 	for _, name := range row.Stacks {
 		if !slices.Contains(have, name) {
 			fmt.Fprintf(os.Stderr, "bench: row %s: there is no stack %s; its targets are not judged\n", row.Name, name)
@@ -201,7 +205,7 @@ func judged(row measure.Row) []string {
 	for _, name := range row.Stacks {
 		needed := name == theirs
 		for _, target := range row.Targets {
-			needed = needed || target.Stack == name
+			needed = needed || target.Stack == name && target.Over == ""
 		}
 		if needed {
 			names = append(names, name)

@@ -16,13 +16,16 @@ const (
 	ours   = "yodel"
 	noSpin = "yodel-nospin"
 	theirs = measure.Baseline
+	// cpp is a program of its own, which not every machine can build.
+	cpp = "cpp"
 )
 
 // Which stacks a row has: the floors and net/http know unary calls only, drpc
 // and rawpp have no metadata.
 var (
-	everyUnary  = []string{ours, theirs, "connect", "connect-plain", "drpc", "nethttp", "rawmux", "rawpp"}
-	everyStream = []string{ours, theirs, "connect", "connect-plain", "drpc"}
+	inGo        = []string{ours, theirs, "connect", "connect-plain", "drpc", "nethttp", "rawmux", "rawpp"}
+	everyUnary  = append(slices.Clone(inGo), cpp)
+	everyStream = []string{ours, theirs, "connect", "connect-plain", "drpc", cpp}
 	everyChat   = append(slices.Clone(everyStream), "rawpp")
 	annotating  = []string{ours, theirs, "connect", "connect-plain"}
 )
@@ -34,7 +37,34 @@ const (
 
 // rows returns every row of the report.
 func rows() []measure.Row {
-	return slices.Concat(unaryRows(), featureRows(), streamRows(), handlerRows(), placementRows(), costRows())
+	all := slices.Concat(unaryRows(), featureRows(), streamRows(), handlerRows(), placementRows(), costRows())
+	for i := range all {
+		all[i].Targets = append(slices.Clone(all[i].Targets), ahead(all[i])...)
+	}
+	return all
+}
+
+// besideCPP are the rows where being ahead of C++ gRPC is an aim.
+var besideCPP = []string{"unary-64k-c1", "unary-1m-c1", "down-64k"}
+
+// ahead returns the targets that every row of calls has: to be ahead of the
+// others.
+func ahead(row measure.Row) []measure.Target {
+	if row.Way != measure.Load {
+		return nil
+	}
+	var all []measure.Target
+	for _, name := range []string{"connect", "connect-plain", "drpc", cpp} {
+		if !slices.Contains(row.Stacks, name) {
+			continue
+		}
+		target := measure.AtLeast(ours, measure.Rate, 1).Against(name)
+		if name == cpp && slices.Contains(besideCPP, row.Name) {
+			target = target.AsAim()
+		}
+		all = append(all, target)
+	}
+	return all
 }
 
 // size is a body's size in a row's name.
@@ -130,6 +160,7 @@ func featureRows() []measure.Row {
 	for _, concurrency := range []int{1, 100} {
 		secure := unary(100, concurrency)
 		secure.Name, secure.Title, secure.TLS = "tls-100-c"+strconv.Itoa(concurrency), secure.Title+", TLS 1.3", true
+		secure.Stacks = inGo
 		unix := unary(100, concurrency)
 		unix.Name, unix.Title = "unix-100-c"+strconv.Itoa(concurrency), unix.Title+", unix socket"
 		unix.Options.Network = "unix"
@@ -185,9 +216,11 @@ func handlerRows() []measure.Row {
 	slow := unary(100, 100)
 	slow.Name, slow.Title = "slow-100-c100", "1 % of the handlers sleep 2 ms, concurrency 100"
 	slow.Options.Work = stack.Work{SleepEvery: 100, Sleep: 2 * time.Millisecond}
+	slow.Stacks = inGo
 	slow.Targets = []measure.Target{measure.AtLeast(ours, measure.Rate, 4.5)}
 	busy := unary(100, 100)
 	busy.Name, busy.Title, busy.BurnMicroseconds = "busy-100-c100", "handlers of 20 µs CPU, concurrency 100", 20
+	busy.Stacks = inGo
 	busy.Targets = []measure.Target{measure.AtLeast(ours, measure.Rate, 1.7)}
 	return []measure.Row{slow, busy}
 }
@@ -221,7 +254,7 @@ func costRows() []measure.Row {
 	}
 	allocs := measure.Row{
 		Name: "allocs-100", Title: "allocations of a unary call of 100 B, both sides", Way: measure.Allocs,
-		Workload: load.Workload{Bytes: 100}, N: 2000, MostRounds: 2, Stacks: everyUnary, Quick: true,
+		Workload: load.Workload{Bytes: 100}, N: 2000, MostRounds: 2, Stacks: inGo, Quick: true,
 		Targets: []measure.Target{measure.Ceiling(ours, measure.AllocCount, 10), measure.Ceiling(ours, measure.AllocBytes, 800)},
 	}
 	large := allocs

@@ -37,12 +37,15 @@ func findStack(name string) (stack.Stack, error) {
 	return all[i], nil
 }
 
-// known returns the names that are stacks, or pairs of them.
-func known(names []string) []string {
+// known returns the names that are stacks, or pairs of them. programs are those
+// of stacks that are not in this binary.
+func known(names []string, programs map[string]string) []string {
+	have := func(name string) bool {
+		_, err := findStack(name)
+		return err == nil || programs[name] != ""
+	}
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		client, server := measure.Sides(name)
-		_, e1 := findStack(client)
-		_, e2 := findStack(server)
-		return e1 != nil || e2 != nil
+		return !have(client) || !have(server)
 	})
 }

@@ -4,5 +4,6 @@
 # driver, such as -rows or -rounds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+scripts/bench-cpp.sh || echo "the rows go without C++ gRPC"
 revision=$(git describe --always --abbrev=12 --dirty=+ 2>/dev/null || echo unknown)
 exec scripts/bench.sh -revision "$revision" -out docs/benchmarks "$@"

@@ -19,6 +19,8 @@ type Driver struct {
 	Time   time.Duration
 	// Stacks replaces the stacks of every row; nil does not.
 	Stacks []string
+	// Programs are the binaries of stacks that are not in this one.
+	Programs map[string]string
 	// Profiles is a folder for CPU profiles; empty takes none.
 	Profiles string
 	// Folder is a temporary one, for sockets and certificates.

@@ -40,10 +40,11 @@ func (d *Driver) start(row Row, cell *Cell) (*pair, error) {
 	client, server := Sides(cell.Stack)
 	socket := filepath.Join(d.Folder, "socket-"+strings.ReplaceAll(cell.Stack, ":", "-"))
 	_ = os.Remove(socket)
+	spec := process.Spec{Stack: server, Options: row.Options, Address: socket, Program: d.Programs[server]}
 	var err error
-	p.server, err = process.Start(process.Server, process.Spec{Stack: server, Options: row.Options, Address: socket}, row.MaxProcs)
-	if err == nil {
-		p.client, err = process.Start(process.Client, process.Spec{Stack: client, Options: row.Options, Address: p.server.Address()}, row.MaxProcs)
+	if p.server, err = process.Start(process.Server, spec, row.MaxProcs); err == nil {
+		spec.Stack, spec.Address, spec.Program = client, p.server.Address(), d.Programs[client]
+		p.client, err = process.Start(process.Client, spec, row.MaxProcs)
 	}
 	if err != nil {
 		p.stop()

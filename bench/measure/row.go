@@ -87,7 +87,10 @@ type Target struct {
 	Metric Metric
 	// AtLeast or AtMost is the bound, the other one is zero.
 	AtLeast, AtMost float64
-	// Absolute bounds the metric itself, not its ratio over the baseline.
+	// Over is the stack that the ratio is over; empty is the baseline. Without a
+	// figure of that stack there is no verdict.
+	Over string
+	// Absolute bounds the metric itself, not its ratio.
 	Absolute bool
 	// Aim tells that missing it is no failure.
 	Aim bool
@@ -111,5 +114,11 @@ func Ceiling(name string, metric Metric, most float64) Target {
 // AsAim makes an aim of a gate.
 func (t Target) AsAim() Target {
 	t.Aim = true
+	return t
+}
+
+// Against makes the ratio one over another stack than the baseline.
+func (t Target) Against(name string) Target {
+	t.Over = name
 	return t
 }

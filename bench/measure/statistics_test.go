@@ -106,6 +106,29 @@ func TestVerdictsOfAbsentStacks(t *testing.T) {
 	}
 }
 
+// A ratio over another stack is judged only where that stack has figures.
+func TestVerdictsAgainstOthers(t *testing.T) {
+	mine := &Cell{Stack: "a", Samples: []Sample{{Rate: 2}}}
+	target := []Target{AtLeast("a", Rate, 1).Against("b")}
+	for name, test := range map[string]struct {
+		cells []*Cell
+		want  int
+	}{
+		"absent":  {[]*Cell{mine}, 0},
+		"failed":  {[]*Cell{mine, {Stack: "b", Failure: "broken"}}, 0},
+		"present": {[]*Cell{mine, {Stack: "b", Samples: []Sample{{Rate: 4}}}}, 1},
+	} {
+		o := &Outcome{Row: Row{Targets: target}, Cells: test.cells}
+		all := o.Verdicts()
+		if len(all) != test.want {
+			t.Fatalf("%s: %d verdicts, want %d", name, len(all), test.want)
+		}
+		if len(all) == 1 && (all[0].Value.Median != 0.5 || !all[0].Failed()) {
+			t.Errorf("%s: %+v", name, all[0])
+		}
+	}
+}
+
 func TestSides(t *testing.T) {
 	for name, want := range map[string][2]string{"a": {"a", "a"}, "a:b": {"a", "b"}} {
 		if client, server := Sides(name); client != want[0] || server != want[1] {

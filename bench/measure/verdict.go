@@ -1,5 +1,7 @@
 package measure
 
+import "cmp"
+
 // Verdict is how a target came out.
 type Verdict struct {
 	Target
@@ -60,12 +62,14 @@ func (o *Outcome) Verdicts() []Verdict {
 			continue
 		}
 		v := Verdict{Target: target}
-		if target.Absolute {
+		base := o.Cell(cmp.Or(target.Over, Baseline))
+		switch {
+		case target.Absolute:
 			v.Value, v.Measured = cell.Estimate(target.Metric)
-		} else if base := o.Cell(Baseline); base != nil {
-			v.Value, v.Measured = cell.Ratio(base, target.Metric)
-		} else {
+		case base == nil, target.Over != "" && len(base.Samples) == 0:
 			continue
+		default:
+			v.Value, v.Measured = cell.Ratio(base, target.Metric)
 		}
 		all = append(all, v)
 	}

@@ -27,19 +27,23 @@ type Handle struct {
 // time.
 const patience = 60 * time.Second
 
-// Start starts a process of this binary. maxProcs is its GOMAXPROCS; zero
+// Start starts a process. maxProcs is its GOMAXPROCS; zero
 // leaves it to the runtime.
 func Start(role Role, s Spec, maxProcs int) (*Handle, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding this binary: %w", err)
+	program := s.Program
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("finding this binary: %w", err)
+		}
+		program = self
 	}
 	spec, err := json.Marshal(s) //nolint:musttag // both ends are this program
 	if err != nil {
 		return nil, err
 	}
 	h := &Handle{name: string(role) + " of " + s.Stack}
-	h.cmd = exec.Command(self, string(role), string(spec)) //nolint:gosec,noctx // this very program, which ends when its input does
+	h.cmd = exec.Command(program, string(role), string(spec)) //nolint:gosec,noctx // the driver's choice; it ends when its input does
 	h.cmd.Stderr = os.Stderr
 	if maxProcs > 0 {
 		h.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(maxProcs))

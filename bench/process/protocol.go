@@ -33,6 +33,8 @@ type Spec struct {
 	// Address is the server's: of a client where it is, of a server with a
 	// unix socket where to be.
 	Address string
+	// Program is the binary to start; empty is this one.
+	Program string `json:"-"`
 }
 
 // The commands.

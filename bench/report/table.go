@@ -88,12 +88,16 @@ func Number(v float64) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-// Verdicts writes what became of the targets.
+// Verdicts writes what became of the targets; that a stack is ahead of another
+// one than grpc-go only if it is not.
 func Verdicts(out io.Writer, outcomes []*measure.Outcome) error {
 	var b bytes.Buffer
 	b.WriteString("row\tstack\tmetric\ttarget\tvalue\t90 % interval\tverdict\n")
 	for _, o := range outcomes {
 		for _, v := range o.Verdicts() {
+			if v.Over != "" && v.Met() {
+				continue
+			}
 			fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\t%s to %s\t%s\n", o.Row.Name, v.Stack, v.Metric,
 				Bound(v.Target), Number(v.Value.Median), Number(v.Value.Low), Number(v.Value.High), v.Word())
 		}
@@ -109,6 +113,9 @@ func Bound(t measure.Target) string {
 	}
 	if !t.Absolute {
 		text += "x"
+	}
+	if t.Over != "" {
+		text += " over " + t.Over
 	}
 	if t.Aim {
 		text = "aim " + text
