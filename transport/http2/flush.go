@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/yodelrpc/yodel/internal/buffer"
-	"github.com/yodelrpc/yodel/internal/h2"
 )
 
 const (
@@ -236,7 +235,7 @@ func (c *Conn) wrote(err error) {
 // said. Closing may take a while over TLS, so it is done without the lock.
 func (c *Conn) afterLastWrite() {
 	half, ok := c.nc.(interface{ CloseWrite() error })
-	if c.role == h2.Server && ok {
+	if c.lingers() && ok {
 		_ = half.CloseWrite() // the reader lingers, so that no TCP reset overtakes the last frames
 		return
 	}

@@ -139,7 +139,7 @@ func (c *Conn) failed() bool {
 // connection error, but closing a socket with unread bytes sends a TCP reset,
 // which would destroy the GOAWAY on its way.
 func (c *Conn) linger() {
-	if c.role == h2.Client {
+	if !c.lingers() {
 		return
 	}
 	var drop [512]byte
@@ -148,6 +148,12 @@ func (c *Conn) linger() {
 			return
 		}
 	}
+}
+
+// lingers tells whether a connection that has failed reads on for a while: a
+// server's, and a client's that tells the server what it did wrong.
+func (c *Conn) lingers() bool {
+	return c.role == h2.Server || c.err.Initiator == transport.Local
 }
 
 // sleep pauses reading. The end of the connection interrupts it.
