@@ -145,7 +145,7 @@ done
 go build -C interop -o "$dir/check" ./peers
 status=0
 "$dir/check" -dir "$bin" ${peers[@]+"${peers[@]}"} || status=1
-printf 'ran: %s\n' ${versions[@]+"${versions[@]}"}
+printf 'ran: %s\n' "${versions[@]:-nothing}"
 if [ "${#left_out[@]}" -gt 0 ]; then
 	echo "LEFT OUT: ${left_out[*]}; see above"
 	[ $# -eq 0 ] || status=1
