@@ -618,6 +618,43 @@ type panicCodec struct{ encoding.Proto }
 
 func (panicCodec) Unmarshal([]byte, any) error { panic("boom") }
 
+// What OnDone calls is the program's: it may use the stream, however the call
+// ended, and is called once.
+func TestOnDoneMayUseTheStream(t *testing.T) {
+	ends := map[string]func(cancel func(), s yodel.Stream){
+		"response":      func(_ func(), s yodel.Stream) { _ = s.Send(newStr()); _ = s.Receive(newStr()) },
+		"cancel":        func(cancel func(), _ yodel.Stream) { cancel() },
+		"Close":         func(_ func(), s yodel.Stream) { _ = s.Close() },
+		"failed header": func(cancel func(), s yodel.Stream) { cancel(); _, _ = s.Header() },
+		"bad request":   func(_ func(), s yodel.Stream) { _ = s.Send("no message"); _ = s.Close() },
+	}
+	for name, end := range ends {
+		bubble(t, name, func(t *testing.T) {
+			ch := yodeltest.New(t, registerEcho)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			call := yodel.NewCall(echoMethod)
+			stream, err := ch.Start(ctx, call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := 0
+			call.OnDone(func(error) {
+				_, _ = stream.Header()
+				_ = stream.Trailer()
+				_ = stream.Receive(newStr())
+				_ = stream.Close()
+				told++
+			})
+			end(cancel, stream)
+			synctest.Wait()
+			if told != 1 {
+				t.Errorf("OnDone was called %d times", told)
+			}
+		})
+	}
+}
+
 // Interceptors: the order, both sides, all kinds, and OnDone.
 func TestInterceptors(t *testing.T) {
 	bubble(t, "order", func(t *testing.T) {

@@ -75,6 +75,7 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 		// The peer may answer before it has a message.
 		if err := s.openWith(nil, false); err != nil {
 			s.finish(err)
+			s.tell()
 			return nil, err
 		}
 	}
@@ -100,6 +101,7 @@ func (s *clientStream) contextEnded() {
 	s.finish(s.closedOr(contextError(s.ctx, "while the call was in flight", nil)))
 	s.sending.give()
 	s.receiving.give()
+	s.tell()
 }
 
 // outcome returns the result of a call that has ended.
@@ -119,6 +121,7 @@ func asReceived(result error) error {
 
 // Send implements [Stream].
 func (s *clientStream) Send(msg any) error {
+	defer s.tell()
 	s.sending.take()
 	defer s.sending.give()
 	if result, ended := s.outcome(); ended {
@@ -152,6 +155,7 @@ func (s *clientStream) Send(msg any) error {
 
 // CloseSend implements [Stream].
 func (s *clientStream) CloseSend() error {
+	defer s.tell()
 	s.sending.take()
 	defer s.sending.give()
 	if s.sentAll || s.sendFailed != nil {
@@ -219,6 +223,7 @@ func (s *clientStream) early() error {
 
 // Receive implements [Stream].
 func (s *clientStream) Receive(msg any) error {
+	defer s.tell()
 	s.receiving.take()
 	defer s.receiving.give()
 	if result, ended := s.outcome(); ended {
@@ -363,11 +368,19 @@ func (s *clientStream) finish(result error) {
 	}
 	s.cancel(nil)
 	s.release()
-	s.call.end(result)
+}
+
+// tell tells those who asked of the call's end, if it has ended. It is called
+// without turns: what it calls is the program's, and may use the stream.
+func (s *clientStream) tell() {
+	if result, ended := s.outcome(); ended {
+		s.call.end(result)
+	}
 }
 
 // Header implements [Stream].
 func (s *clientStream) Header() (metadata.MD, error) {
+	defer s.tell()
 	s.receiving.take()
 	defer s.receiving.give()
 	if result, ended := s.outcome(); ended && !s.parsed {
@@ -415,5 +428,6 @@ func (s *clientStream) Close() error {
 	s.finish(channelError(status.Canceled, "the call was abandoned", errStreamClosed))
 	s.sending.give()
 	s.receiving.give()
+	s.tell()
 	return nil
 }
