@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 mkdir -p .tmp/bin
 go build -o .tmp/bin/yodel ./cmd/yodel
-for dir in examples/hello interop interop/grpc; do
+for dir in examples/hello interop interop/grpc bench; do
 	options=()
 	if [ "$dir" = interop/grpc ]; then
 		# grpc-go has the names of gRPC's own test services.
