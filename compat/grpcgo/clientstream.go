@@ -20,12 +20,12 @@ import (
 // clientStream is a call in flight as grpc-go's callers see it.
 type clientStream struct {
 	ctx      context.Context
+	cancel   context.CancelFunc
 	stream   yodel.Stream
 	call     *yodel.Call
 	settings *settings
 
-	ended  atomic.Bool
-	finish sync.Once
+	ended atomic.Bool
 
 	mu sync.Mutex
 	// aborted is why SendMsg gave the call up.
@@ -66,32 +66,27 @@ func (c *ClientConn) newStream(ctx context.Context, desc *grpc.StreamDesc, path 
 		s.finished(err)
 		return nil, err
 	}
-	cs := &clientStream{ctx: ctx, stream: stream, call: call, settings: s}
-	call.OnDone(func(result error) {
-		cs.ended.Store(true)
-		cancel()
-		if s.watched() {
-			// The stream is busy ending the call, and the program's functions
-			// may want to ask it something.
-			go cs.finished(toGRPC(result))
-		}
-	})
+	cs := &clientStream{ctx: ctx, cancel: cancel, stream: stream, call: call, settings: s}
+	call.OnDone(func(result error) { cs.finished(toGRPC(result)) })
 	return cs, nil
 }
 
-// finished does what the options asked for at the end of the call, once. Whoever
-// comes second waits for the first.
+// finished does what is to be done at the end of the call, once: when the call
+// says so, or when RecvMsg does, because an interceptor of the channel may have
+// answered without a call.
 func (s *clientStream) finished(result error) {
-	s.finish.Do(func() {
-		if aborted := s.why(); aborted != nil {
-			result = aborted
-		}
-		if errors.Is(result, io.EOF) {
-			result = nil
-		}
-		s.settings.deliver(s.call, s.stream)
-		s.settings.finished(result)
-	})
+	if s.ended.Swap(true) {
+		return
+	}
+	s.cancel()
+	if aborted := s.why(); aborted != nil {
+		result = aborted
+	}
+	if errors.Is(result, io.EOF) {
+		result = nil
+	}
+	s.settings.deliver(s.call, s.stream)
+	s.settings.finished(result)
 }
 
 func (s *clientStream) why() error {

@@ -24,6 +24,7 @@ import (
 	"github.com/yodelrpc/yodel"
 	"github.com/yodelrpc/yodel/compat/grpcgo"
 	"github.com/yodelrpc/yodel/credentials"
+	yodelmetadata "github.com/yodelrpc/yodel/metadata"
 	yodelstatus "github.com/yodelrpc/yodel/status"
 	"github.com/yodelrpc/yodel/yodeltest"
 )
@@ -557,6 +558,45 @@ func TestOnFinish(t *testing.T) {
 		want("bad option", codes.Internal)
 	})
 }
+
+// Where an interceptor of the channel answers without a call, a stream ends all
+// the same.
+func TestStreamWithoutACall(t *testing.T) {
+	impl := &service{}
+	channel := yodeltest.New(t, func(s *yodel.Server) {
+		testgrpc.RegisterTestServiceServer(grpcgo.NewRegistrar(s, grpcgo.RegistrarConfig{}), impl)
+	}, yodeltest.Config{Channel: yodel.ChannelConfig{Interceptors: []yodel.ClientInterceptor{
+		func(yodel.Invoker) yodel.Invoker {
+			return func(context.Context, *yodel.Call) (yodel.Stream, error) { return noCall{}, nil }
+		},
+	}}})
+	finished := 0
+	client := testgrpc.NewTestServiceClient(grpcgo.NewClientConn(channel, grpcgo.ClientConfig{}))
+	stream, err := client.FullDuplexCall(deadline(t), grpc.OnFinish(func(error) { finished++ }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	<-stream.Context().Done()
+	if finished != 1 {
+		t.Errorf("OnFinish was called %d times", finished)
+	}
+	if err := stream.Send(&testgrpc.StreamingOutputCallRequest{}); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
+
+// noCall is a stream with no messages and an OK status.
+type noCall struct{}
+
+func (noCall) Send(any) error                    { return io.EOF }
+func (noCall) CloseSend() error                  { return nil }
+func (noCall) Receive(any) error                 { return io.EOF }
+func (noCall) Header() (yodelmetadata.MD, error) { return nil, nil }
+func (noCall) Trailer() yodelmetadata.MD         { return nil }
+func (noCall) Close() error                      { return nil }
 
 // Send fails as grpc-go's does: with io.EOF where the server has ended the call,
 // and then Recv has the status.
