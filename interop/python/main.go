@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/yodelrpc/yodel/credentials"
+	"github.com/yodelrpc/yodel/interop/internal/testcert"
 	"github.com/yodelrpc/yodel/transport"
 )
 
@@ -72,23 +73,23 @@ type security struct {
 }
 
 func securities(dir string) ([]security, error) {
-	certs, err := newCertificates(dir)
+	certs, err := testcert.New(dir)
 	if err != nil {
 		return nil, fmt.Errorf("making certificates: %w", err)
 	}
-	tlsServer, err := credentials.Files(certs.serverCert, certs.serverKey, "")
+	tlsServer, err := credentials.Files(certs.ServerCert, certs.ServerKey, "")
 	if err != nil {
 		return nil, err
 	}
-	tlsClient, err := credentials.Files("", "", certs.ca)
+	tlsClient, err := credentials.Files("", "", certs.CA)
 	if err != nil {
 		return nil, err
 	}
-	mutualServer, err := credentials.Files(certs.serverCert, certs.serverKey, certs.ca)
+	mutualServer, err := credentials.Files(certs.ServerCert, certs.ServerKey, certs.CA)
 	if err != nil {
 		return nil, err
 	}
-	mutualClient, err := credentials.Files(certs.clientCert, certs.clientKey, certs.ca)
+	mutualClient, err := credentials.Files(certs.ClientCert, certs.ClientKey, certs.CA)
 	if err != nil {
 		return nil, err
 	}
@@ -100,14 +101,14 @@ func securities(dir string) ([]security, error) {
 		{
 			name:   "TLS",
 			server: tlsServer, client: tlsClient,
-			pythonServer: []string{certs.serverCert, certs.serverKey},
-			pythonClient: []string{certs.ca},
+			pythonServer: []string{certs.ServerCert, certs.ServerKey},
+			pythonClient: []string{certs.CA},
 		},
 		{
 			name:   "mutual TLS",
 			server: mutualServer, client: mutualClient,
-			pythonServer: []string{certs.serverCert, certs.serverKey, certs.ca},
-			pythonClient: []string{certs.ca, certs.clientCert, certs.clientKey},
+			pythonServer: []string{certs.ServerCert, certs.ServerKey, certs.CA},
+			pythonClient: []string{certs.CA, certs.ClientCert, certs.ClientKey},
 		},
 	}, nil
 }
