@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Runs every module's tests once: under -race where a C compiler works, and
 # says loudly where none does. RACE=require fails there instead; RACE=off
-# leaves -race out. With CI=true a skipped test is a failure, apart from those
-# that are named below.
+# leaves -race out. With CI=true a skipped test is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
