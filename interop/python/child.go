@@ -15,6 +15,7 @@ import (
 
 	"github.com/yodelrpc/yodel"
 	"github.com/yodelrpc/yodel/interop/echo"
+	"github.com/yodelrpc/yodel/interop/internal/peer"
 )
 
 const wantHello = "resp: \"Hello Vikesh\"\n"
@@ -102,7 +103,7 @@ func wantOutput(ctx context.Context, want, name string, args ...string) error {
 func (cfg config) script(name string) string { return filepath.Join(cfg.scripts, name) }
 
 // pythonClientChecks lets Python's client check our server.
-func (cfg config) pythonClientChecks(ctx context.Context, s security, r *report) (err error) {
+func (cfg config) pythonClientChecks(ctx context.Context, s peer.Security, r *peer.Report) (err error) {
 	var config net.ListenConfig
 	lis, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -110,7 +111,7 @@ func (cfg config) pythonClientChecks(ctx context.Context, s security, r *report)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var impl echo.Server
-	server := yodel.NewServer(yodel.ServerConfig{Credentials: s.server})
+	server := yodel.NewServer(yodel.ServerConfig{Credentials: s.Server})
 	impl.Register(server)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, impl.Carried.Listener(lis)) }()
@@ -119,11 +120,11 @@ func (cfg config) pythonClientChecks(ctx context.Context, s security, r *report)
 		err = errors.Join(err, <-served)
 	}()
 
-	args := append([]string{cfg.script("echo_client.py"), lis.Addr().String()}, s.pythonClient...)
+	args := append([]string{cfg.script("echo_client.py"), lis.Addr().String()}, s.ClientArgs...)
 	cmd := exec.CommandContext(ctx, cfg.python, args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
-	group := "Python's client, our server, " + s.name
+	group := "Python's client, our server, " + s.Name
 	done := false
 	for line := range strings.Lines(string(out)) {
 		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", 3)
@@ -131,11 +132,11 @@ func (cfg config) pythonClientChecks(ctx context.Context, s security, r *report)
 		case fields[0] == "done":
 			done = true
 		case fields[0] == "ok" && len(fields) == 2:
-			r.add(group, fields[1], nil)
+			r.Add(group, fields[1], nil)
 		case fields[0] == "FAIL" && len(fields) == 3:
-			r.add(group, fields[1], errors.New(fields[2]))
+			r.Add(group, fields[1], errors.New(fields[2]))
 		default:
-			r.add(group, "output", fmt.Errorf("unexpected line %q", line))
+			r.Add(group, "output", fmt.Errorf("unexpected line %q", line))
 		}
 	}
 	if err == nil && !done {

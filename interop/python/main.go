@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/yodelrpc/yodel/credentials"
+	"github.com/yodelrpc/yodel/interop/internal/peer"
 	"github.com/yodelrpc/yodel/interop/internal/testcert"
-	"github.com/yodelrpc/yodel/transport"
 )
 
 // config is where the programs are that take part.
@@ -37,83 +37,57 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	var r report
+	r := peer.Report{Out: os.Stdout}
 	err := run(ctx, cfg, &r)
 	cancel()
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "interop-python:", err)
 	}
-	fmt.Printf("%d passed, %d failed\n", r.passed, r.failed)
-	if err != nil || r.failed > 0 || r.passed == 0 {
+	fmt.Printf("%d passed, %d failed\n", r.Passed, r.Failed)
+	if err != nil || r.Failed > 0 || r.Passed == 0 {
 		os.Exit(1)
 	}
 }
 
-// report prints results and counts them.
-type report struct{ passed, failed int }
-
-func (r *report) add(group, name string, err error) {
-	if err != nil {
-		r.failed++
-		fmt.Printf("FAIL  %s: %s: %v\n", group, name, err)
-		return
-	}
-	r.passed++
-	fmt.Printf("ok    %s: %s\n", group, name)
-}
-
-// security is one way to protect connections, for both languages.
-type security struct {
-	name string
-	// server and client are our credentials.
-	server, client transport.Handshaker
-	// pythonServer and pythonClient are arguments of Python's programs.
-	pythonServer, pythonClient []string
-}
-
-func securities(dir string) ([]security, error) {
+// securities are the ways to protect connections.
+func securities(dir string) ([]peer.Security, error) {
 	certs, err := testcert.New(dir)
 	if err != nil {
 		return nil, fmt.Errorf("making certificates: %w", err)
 	}
-	tlsServer, err := credentials.Files(certs.ServerCert, certs.ServerKey, "")
+	plain := peer.Plain()
+	plain.Name = "plain"
+	tls, err := peer.TLS(certs)
 	if err != nil {
 		return nil, err
 	}
-	tlsClient, err := credentials.Files("", "", certs.CA)
+	mutual, err := mutualTLS(certs)
 	if err != nil {
 		return nil, err
 	}
-	mutualServer, err := credentials.Files(certs.ServerCert, certs.ServerKey, certs.CA)
+	return []peer.Security{plain, tls, mutual}, nil
+}
+
+// mutualTLS is a server and a client with a certificate each.
+func mutualTLS(certs testcert.Files) (peer.Security, error) {
+	server, err := credentials.Files(certs.ServerCert, certs.ServerKey, certs.CA)
 	if err != nil {
-		return nil, err
+		return peer.Security{}, err
 	}
-	mutualClient, err := credentials.Files(certs.ClientCert, certs.ClientKey, certs.CA)
+	client, err := credentials.Files(certs.ClientCert, certs.ClientKey, certs.CA)
 	if err != nil {
-		return nil, err
+		return peer.Security{}, err
 	}
-	return []security{
-		{
-			name:   "plain",
-			server: credentials.Insecure(), client: credentials.Insecure(),
-		},
-		{
-			name:   "TLS",
-			server: tlsServer, client: tlsClient,
-			pythonServer: []string{certs.ServerCert, certs.ServerKey},
-			pythonClient: []string{certs.CA},
-		},
-		{
-			name:   "mutual TLS",
-			server: mutualServer, client: mutualClient,
-			pythonServer: []string{certs.ServerCert, certs.ServerKey, certs.CA},
-			pythonClient: []string{certs.CA, certs.ClientCert, certs.ClientKey},
-		},
+	return peer.Security{
+		Name:   "mutual TLS",
+		Server: server, Client: client,
+		ServerArgs: []string{certs.ServerCert, certs.ServerKey, certs.CA},
+		ClientArgs: []string{certs.CA, certs.ClientCert, certs.ClientKey},
 	}, nil
 }
 
-func run(ctx context.Context, cfg config, r *report) error {
+func run(ctx context.Context, cfg config, r *peer.Report) error {
 	dir, err := os.MkdirTemp("", "yodel-interop-")
 	if err != nil {
 		return err
@@ -124,14 +98,14 @@ func run(ctx context.Context, cfg config, r *report) error {
 		return err
 	}
 
-	r.add("the article", "Python's client, our server program", cfg.helloFromPython(ctx))
-	r.add("the article", "our client program, Python's server", cfg.helloToPython(ctx))
+	r.Add("the article", "Python's client, our server program", cfg.helloFromPython(ctx))
+	r.Add("the article", "our client program, Python's server", cfg.helloToPython(ctx))
 	for _, s := range all {
 		if err := cfg.pythonClientChecks(ctx, s, r); err != nil {
-			r.add("Python's client, our server, "+s.name, "all", err)
+			r.Add("Python's client, our server, "+s.Name, "all", err)
 		}
 		if err := cfg.pythonServerChecks(ctx, s, r); err != nil {
-			r.add("our client, Python's server, "+s.name, "all", err)
+			r.Add("our client, Python's server, "+s.Name, "all", err)
 		}
 	}
 	return nil

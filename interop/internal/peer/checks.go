@@ -208,22 +208,26 @@ func checkMetadata(ctx context.Context, s *subject) error {
 	if _, err := s.echo.Say(ctx, &echopb.EchoRequest{}, opts...); err != nil {
 		return err
 	}
+	ascii := joined
+	if s.program.SeparateMetadata {
+		ascii = separate
+	}
 	return errors.Join(
-		expect("header x-echo", values(header, "x-echo"), values(sent, "x-echo")),
-		expect("trailer x-trailer", values(trailer, "x-trailer"), values(sent, "x-echo")),
-		expect("header x-echo-bin", binary(header, "x-echo-bin"), binary(sent, "x-echo-bin")),
-		expect("trailer x-trailer-bin", binary(trailer, "x-trailer-bin"), binary(sent, "x-echo-bin")),
+		expect("header x-echo", ascii(header, "x-echo"), ascii(sent, "x-echo")),
+		expect("trailer x-trailer", ascii(trailer, "x-trailer"), ascii(sent, "x-echo")),
+		expect("header x-echo-bin", separate(header, "x-echo-bin"), separate(sent, "x-echo-bin")),
+		expect("trailer x-trailer-bin", separate(trailer, "x-trailer-bin"), separate(sent, "x-echo-bin")),
 	)
 }
 
-// values is all values of a name as the one that they are equal to (RFC 9110
+// joined is all values of a name as the one that they are equal to (RFC 9110
 // §5.3): some implementations join them.
-func values(md metadata.MD, name string) string {
+func joined(md metadata.MD, name string) string {
 	return strings.Join(slices.Collect(md.Values(name)), ", ")
 }
 
-// binary shows all values of a name, which ends in -bin, in one text.
-func binary(md metadata.MD, name string) string {
+// separate shows all values of a name in one text that tells them apart.
+func separate(md metadata.MD, name string) string {
 	var all []string
 	for value := range md.Values(name) {
 		all = append(all, strconv.Quote(value))

@@ -43,6 +43,10 @@ type Program struct {
 	// NoResponseCompression says that its server cannot compress responses. A
 	// check fails when it can after all.
 	NoResponseCompression bool
+	// SeparateMetadata says that its server sends the values of a name one by
+	// one, as it got them. A check fails where it joins them (RFC 9110 §5.3
+	// lets it), which passes without this.
+	SeparateMetadata bool
 }
 
 // CheckClient runs the program's client against our server.
@@ -138,7 +142,13 @@ func (p *Program) checkServer(ctx context.Context, group string, s Security, r *
 		return err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
-	relay, err := echo.NewRelay(ctx, server.addr)
+	return p.CheckListening(ctx, server.addr, group, s, r)
+}
+
+// CheckListening checks, with our client, a server of the program's that
+// listens at addr. Results go to the group; the error says why there are none.
+func (p *Program) CheckListening(ctx context.Context, addr, group string, s Security, r *Report) (err error) {
+	relay, err := echo.NewRelay(ctx, addr)
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,16 @@ import (
 	"github.com/yodelrpc/yodel"
 	"github.com/yodelrpc/yodel/credentials"
 	"github.com/yodelrpc/yodel/interop/echo"
+	"github.com/yodelrpc/yodel/interop/echopb"
 	"github.com/yodelrpc/yodel/interop/internal/testcert"
 )
 
 // The test program is a peer itself: its server is ours, and its client prints
-// what the environment says.
-const clientOutput = "YODEL_PEER_OUTPUT"
+// what the environment says, which may also have the server join metadata.
+const (
+	clientOutput = "YODEL_PEER_OUTPUT"
+	serverJoins  = "YODEL_PEER_JOINS"
+)
 
 func TestMain(m *testing.M) {
 	if len(os.Args) < 3 {
@@ -60,9 +64,26 @@ func serve(address string, files []string) error {
 	}()
 	var impl echo.Server
 	server := yodel.NewServer(yodel.ServerConfig{Credentials: creds})
-	impl.Register(server)
+	var service echopb.EchoServer = &impl
+	if os.Getenv(serverJoins) != "" {
+		service = &joiningServer{&impl}
+	}
+	echopb.RegisterEcho(server, service)
 	fmt.Println("listening on", lis.Addr().(*net.TCPAddr).Port)
 	return server.Serve(ctx, lis)
+}
+
+// joiningServer sees, and so sends back, the values of x-echo as one.
+type joiningServer struct{ *echo.Server }
+
+func (s *joiningServer) Say(ctx context.Context, req *echopb.EchoRequest) (*echopb.EchoResponse, error) {
+	call := yodel.CallFrom(ctx)
+	if _, ok := call.RequestHeader.Get("x-echo"); ok {
+		header := call.RequestHeader.Clone()
+		header.Set("x-echo", joined(header, "x-echo"))
+		call.RequestHeader = header
+	}
+	return s.Server.Say(ctx, req)
 }
 
 func program() *Program { return &Program{Name: "test", Path: os.Args[0]} }
@@ -79,7 +100,9 @@ func TestOurClientWithOurServer(t *testing.T) {
 	}
 	var out bytes.Buffer
 	r := Report{Out: &out}
-	program().CheckServer(t.Context(), s, &r)
+	p := program()
+	p.SeparateMetadata = true
+	p.CheckServer(t.Context(), s, &r)
 	if r.Failed > 0 || r.Passed != len(checks) {
 		t.Errorf("%d passed, %d failed:\n%s", r.Passed, r.Failed, out.String())
 	}
@@ -95,6 +118,23 @@ func TestCapabilityThatIsDenied(t *testing.T) {
 	p.CheckServer(t.Context(), Plain(), &r)
 	if r.Failed != 1 || r.Passed != len(checks)-1 || !strings.Contains(out.String(), "gzip: response compressed: got true, want false") {
 		t.Errorf("%d passed, %d failed:\n%s", r.Passed, r.Failed, out.String())
+	}
+}
+
+// TestJoinedMetadata shows that a server which joins values fails where they
+// must stay apart, and passes elsewhere.
+func TestJoinedMetadata(t *testing.T) {
+	t.Setenv(serverJoins, "1")
+	for _, separate := range []bool{false, true} {
+		p := program()
+		p.SeparateMetadata = separate
+		var out bytes.Buffer
+		r := Report{Out: &out}
+		p.CheckServer(t.Context(), Plain(), &r)
+		failed := strings.Contains(out.String(), "FAIL  our client, test's server, h2c: metadata: header x-echo: got")
+		if failed != separate || r.Passed+r.Failed != len(checks) || (r.Failed > 0) != separate {
+			t.Errorf("separate %v: %d passed, %d failed:\n%s", separate, r.Passed, r.Failed, out.String())
+		}
 	}
 }
 
