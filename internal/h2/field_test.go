@@ -71,9 +71,11 @@ func TestMalformedRequest(t *testing.T) {
 	}{
 		{"", 0},
 		{"a=b", 0},
-		{":scheme=http|:path=/|:authority=a", 0},                         // method is missing
-		{":method=POST|:path=/|:authority=a", 0},                         // scheme is missing
-		{":method=POST|:scheme=http|:authority=a", 0},                    // path is missing
+		// Method, scheme or path is missing.
+		{":scheme=http|:path=/|:authority=a", 0},
+		{":method=POST|:path=/|:authority=a", 0},
+		{":method=POST|:scheme=http|:authority=a", 0},
+
 		{":method=|:scheme=http|:path=/|:authority=a", 0},                // empty method
 		{":method=P T|:scheme=http|:path=/|:authority=a", 0},             // not a token
 		{":method=POST|:scheme=ht:tp|:path=/|:authority=a", 0},           // not a scheme
