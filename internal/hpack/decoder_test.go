@@ -3,6 +3,7 @@ package hpack
 import (
 	"bytes"
 	"errors"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -367,7 +368,11 @@ func TestBombs(t *testing.T) {
 			}
 			var got []Field
 			var err error
-			grown := heapGrowth(func() { got, err = d.Decode(nil, tt.block, tt.lim) })
+			// The least of three: the runtime allocates now and then, too.
+			grown := uint64(math.MaxUint64)
+			for range 3 {
+				grown = min(grown, heapGrowth(func() { got, err = d.Decode(nil, tt.block, tt.lim) }))
+			}
 			if err != ErrTooLarge || len(got) != tt.kept {
 				t.Errorf("%d fields, %v; want %d, ErrTooLarge", len(got), err, tt.kept)
 			}
