@@ -42,7 +42,7 @@ type Conn struct {
 	failing chan struct{} // closed when err is set
 	done    chan struct{} // closed when reader and flusher have ended
 
-	reader reader // the reader's own; see reader.go
+	reader reader // its holder's own; see reader.go
 
 	mu sync.Mutex // guards all below
 
@@ -50,6 +50,7 @@ type Conn struct {
 	draining *transport.Error // why it takes no new streams
 	finished bool             // done is closed, or about to be
 	readerUp bool
+	reading  reading
 
 	streams map[uint32]*stream
 	free    []*stream // cores to use again
@@ -59,10 +60,9 @@ type Conn struct {
 	// Client: streams in use against the peer's limit, and who waits for one.
 	active   int
 	openings []*opening
-	// Server: handlers that run, and streams that wait for one.
-	running    int
+	// Server: streams that wait for a handler, or have one.
+	accepted   accepted
 	headerSize int // of the streams' header sections, as far as they are not shared
-	waiting    []*Stream
 
 	peer       h2.Settings
 	acks       h2.SettingsAcks
@@ -70,6 +70,8 @@ type Conn struct {
 	drainTimer *time.Timer // until the final GOAWAY
 	enc        *hpack.Encoder
 	sent       sentBlocks
+	sleepers   int // receivers that wait
+	senders    int // senders that wait for a window
 	sendWindow h2.SendWindow
 	blocked    []*stream // wait for sendWindow, first come first served
 	recvWindow h2.RecvWindow
@@ -125,6 +127,9 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg Config) *Co
 		pingPolicy: h2.NewPingPolicy(cfg.Limits),
 		budget:     h2.NewBudget(cfg.Limits, time.Now()),
 	}
+	c.reading.taken = true
+	c.reading.resume = make(chan struct{}, 1)
+	c.reading.spin = spin{off: cfg.NoSpin, credit: 1}
 	c.reader.init(cfg)
 	return c
 }
@@ -180,7 +185,11 @@ func (c *Conn) failLocked(code frame.Code, err *transport.Error) {
 	for _, st := range c.streams {
 		c.endEarlyLocked(st, c.streamError(err, st))
 	}
-	c.waiting = nil
+	c.accepted.queue, c.accepted.head = nil, 0
+	if c.reading.steward != nil {
+		c.reading.steward.Stop()
+	}
+	c.resumeLocked()
 	c.tellSoonLocked()
 	c.wakeOpeningsLocked()
 	c.wakeFlushWaitersLocked()

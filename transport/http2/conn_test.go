@@ -213,8 +213,9 @@ func TestDuplex(t *testing.T) {
 }
 
 func TestDeadlineEndsTheStreamOnBothSides(t *testing.T) {
-	ended := make(chan error, 1)
+	began, ended := make(chan struct{}), make(chan error, 1)
 	p := newPair(t, "tcp", handlerFunc(func(s transport.Stream, _ *transport.Header) {
+		close(began)
 		_, _, err := s.Await(context.Background(), everything)
 		ended <- err
 		s.Close()
@@ -225,6 +226,7 @@ func TestDeadlineEndsTheStreamOnBothSides(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	<-began // a stream that is reset before its handler runs has none
 	cancel()
 	if _, _, err := s.Await(ctx, everything); !errors.Is(err, context.Canceled) {
 		t.Errorf("Await returned %v, want context.Canceled", err)

@@ -58,19 +58,17 @@ func clamp32(n int) uint32 {
 	return uint32(min(int64(n), math.MaxUint32))
 }
 
-func (c *Conn) receiveSettings(h frame.Head, payload []byte) error {
+func (c *Conn) receiveSettingsLocked(h frame.Head, payload []byte) error {
 	f, err := frame.ParseSettings(h, payload)
 	if err != nil {
 		return err
 	}
 	if f.Ack {
-		return c.settingsAcked()
+		return c.settingsAckedLocked()
 	}
-	if err := c.charge(h2.ActSettings); err != nil {
+	if err := c.chargeLocked(h2.ActSettings); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	peer, changes, err := c.peer.Apply(f, c.role.Peer(), c.cfg.Limits.SettingsEntries)
 	if err != nil {
 		return err
@@ -103,9 +101,7 @@ func (c *Conn) receiveSettings(h frame.Head, payload []byte) error {
 	return nil
 }
 
-func (c *Conn) settingsAcked() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Conn) settingsAckedLocked() error {
 	if _, _, err := c.acks.Ack(); err != nil {
 		return err
 	}
@@ -151,13 +147,11 @@ func (c *Conn) awaitReplies() {
 	}
 }
 
-func (c *Conn) receivePing(h frame.Head, payload []byte) error {
+func (c *Conn) receivePingLocked(h frame.Head, payload []byte) error {
 	f, err := frame.ParsePing(h, payload)
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !f.Ack {
 		if c.role == h2.Server && c.pingPolicy.Ping(len(c.streams) == 0, time.Now()).Calm {
 			return &frame.Error{Code: frame.CodeEnhanceYourCalm, Text: h2.TooManyPings}
@@ -192,13 +186,11 @@ func (c *Conn) sampleLocked(st *stream, n int) {
 	}
 }
 
-func (c *Conn) receiveGoAway(h frame.Head, payload []byte) error {
+func (c *Conn) receiveGoAwayLocked(h frame.Head, payload []byte) error {
 	f, err := frame.ParseGoAway(h, payload)
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if err := c.goAway.Receive(f, c.role); err != nil {
 		return err
 	}
@@ -261,6 +253,7 @@ func (c *Conn) startDrainLocked(why *transport.Error) {
 		return
 	}
 	c.draining = why
+	c.resumeLocked()
 	if c.role == h2.Client {
 		c.wakeOpeningsLocked()
 		if len(c.streams) == 0 {

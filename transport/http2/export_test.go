@@ -25,7 +25,7 @@ func BooksOf(conn transport.Conn) Books {
 		queued = int(c.queuedLocked() - c.written)
 	}
 	return Books{
-		Streams: len(c.streams), Active: c.active, Running: c.running, Waiting: len(c.waiting),
+		Streams: len(c.streams), Active: c.active, Running: c.accepted.running, Waiting: c.accepted.waiting(),
 		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
 		FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
 	}

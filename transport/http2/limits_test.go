@@ -309,7 +309,9 @@ func TestRunningHandlers(t *testing.T) {
 				s.Close()
 			}).hello()
 			for i := range uint32(500) {
-				s.write(opened(2*i+1), reset(2*i+1, frame.CodeCancel))
+				s.write(opened(2*i + 1))
+				synctest.Wait() // or the stream would be gone before its handler runs
+				s.write(reset(2*i+1, frame.CodeCancel))
 			}
 			s.wantOutcome("alive")
 			most = int(peak.Load())

@@ -106,12 +106,18 @@ func (l *Listener) serve(ctx context.Context, raw net.Conn, h transport.Handler)
 		_ = raw.Close()
 		return
 	}
-	defer l.remove(raw)
 	c, err := accept(ctx, raw, l.cfg, l.limits, l.id)
 	if err != nil {
+		l.remove(raw)
 		l.log("a connection failed in its handshake", err, "remote", raw.RemoteAddr())
 		return
 	}
+	// Also when a handler ends this goroutine.
+	defer func() {
+		<-c.done
+		l.remove(raw)
+		l.logEnd(c)
+	}()
 	c.handler, c.workers, c.offenders = h, &l.workers, l.offenders
 	c.start() // before anybody can drain it: SETTINGS come first (RFC 9113 §3.4)
 	l.mu.Lock()
@@ -125,8 +131,6 @@ func (l *Listener) serve(ctx context.Context, raw net.Conn, h transport.Handler)
 		c.Drain()
 	}
 	c.readLoop()
-	<-c.done
-	l.logEnd(c)
 }
 
 // accept runs a connection's security handshake.

@@ -11,4 +11,6 @@ func newRawSocket(net.Conn) *rawSocket { return nil }
 
 func (*rawSocket) read(*reader) (int, error) { panic("unreachable: newRawSocket returned nil") }
 
+func (*rawSocket) poll(*reader) (int, error) { panic("unreachable: newRawSocket returned nil") }
+
 func (*rawSocket) tryWrite(*pending) (int, error) { panic("unreachable: newRawSocket returned nil") }

@@ -16,13 +16,13 @@ type rawSocket struct {
 	conn syscall.RawConn
 	// The callbacks are made once; their arguments and results pass through
 	// the fields below.
-	onRead, onWrite func(fd uintptr) bool
-	reader          *reader
-	n               int
-	err             error
-	out             *pending
-	outN            int
-	outErr          error
+	onRead, onPoll, onWrite func(fd uintptr) bool
+	reader                  *reader
+	n                       int
+	err                     error
+	out                     *pending
+	outN                    int
+	outErr                  error
 }
 
 // newRawSocket returns nil if nc is not a plain socket.
@@ -41,7 +41,7 @@ func newRawSocket(nc net.Conn) *rawSocket {
 		return nil
 	}
 	s := &rawSocket{conn: conn}
-	s.onRead, s.onWrite = s.readReady, s.writeReady
+	s.onRead, s.onPoll, s.onWrite = s.readReady, s.pollReady, s.writeReady
 	return s
 }
 
@@ -63,11 +63,40 @@ func (s *rawSocket) read(r *reader) (int, error) {
 }
 
 func (s *rawSocket) readReady(fd uintptr) bool {
+	if s.readSome(fd) {
+		return true
+	}
+	s.reader.release()
+	return false
+}
+
+// poll is read without waiting: n is zero if there is nothing to read. The
+// buffer stays borrowed.
+func (s *rawSocket) poll(r *reader) (n int, err error) {
+	s.reader = r
+	if err = s.conn.Read(s.onPoll); err == nil {
+		err = s.err
+	}
+	if err != nil {
+		return 0, err
+	}
+	return s.n, nil
+}
+
+func (s *rawSocket) pollReady(fd uintptr) bool {
+	if s.readSome(fd) && s.err == nil && s.n == 0 {
+		s.err = io.EOF
+	}
+	return true
+}
+
+// readSome reads behind the reader's unparsed bytes, and reports whether there
+// was something to read, or an error.
+func (s *rawSocket) readSome(fd uintptr) bool {
 	s.reader.borrow(readSize)
 	s.n, s.err = ignoringEINTR(syscall.Read, fd, s.reader.buf[s.reader.end:])
 	if errors.Is(s.err, syscall.EAGAIN) {
-		s.n = 0
-		s.reader.release()
+		s.n, s.err = 0, nil
 		return false
 	}
 	if s.err != nil {

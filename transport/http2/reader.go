@@ -49,16 +49,16 @@ type reader struct {
 	deadlineFor uint64 // the value of frames that the read deadline is for
 	hasDeadline bool
 	opened      int           // streams in this turn
+	woken       int           // receivers in this turn
+	lent        *Stream       // to be served by the connection's goroutine after this turn
 	pause       time.Duration // before the next turn
 
 	// Effects of the turn, guarded by Conn.mu.
-	wakes  []chan struct{}
-	told   []told
-	starts []*Stream
+	wakes []chan struct{}
+	told  []told
 	// The lists of the turn before, to be used again.
-	spareWakes  []chan struct{}
-	spareTold   []told
-	spareStarts []*Stream
+	spareWakes []chan struct{}
+	spareTold  []told
 }
 
 // partialData is a DATA frame of which more is to come.
@@ -81,34 +81,51 @@ func (r *reader) init(cfg Config) {
 	r.limits = hpack.Limits{Bytes: cfg.Limits.HeaderBytes, Fields: cfg.Limits.HeaderFields}
 }
 
-// readLoop is the reader's goroutine. It belongs to the connection and ends
-// with it.
+// readLoop is the work of the connection's own goroutine, which has the reader's
+// role. It belongs to the connection and ends with it, or after another one has
+// taken its place (see handOverLocked).
 func (c *Conn) readLoop() {
 	for {
-		c.armDeadline()
-		n, err := c.fill()
-		if n > 0 && !c.failed() {
-			c.parse()
-		}
-		if c.failed() {
-			c.linger()
+		if !c.read() {
 			break
 		}
-		if err != nil {
-			c.fail(frame.CodeNo, c.readError(err))
-			break
+		if s := c.reader.lent; s != nil {
+			c.reader.lent = nil
+			if !c.runLent(s) {
+				return
+			}
+			continue
 		}
-		c.awaitReplies()
-		if pause := c.reader.pause; pause > 0 {
-			c.reader.pause = 0
-			c.sleep(pause)
-		}
+		c.stepAside()
 	}
 	c.reader.drop()
 	c.mu.Lock()
 	c.readerUp = false
 	c.finishLocked()
 	c.mu.Unlock()
+}
+
+// read reads once, and reports whether there may be more.
+func (c *Conn) read() bool {
+	c.awaitReplies()
+	if pause := c.reader.pause; pause > 0 {
+		c.reader.pause = 0
+		c.sleep(pause)
+	}
+	c.armDeadline()
+	n, err := c.fill()
+	if n > 0 && !c.failed() {
+		c.parseOwn()
+	}
+	if c.failed() {
+		c.linger()
+		return false
+	}
+	if err != nil {
+		c.fail(frame.CodeNo, c.readError(err))
+		return false
+	}
+	return true
 }
 
 // readError says what the peer left undone if a deadline ended the read.
@@ -201,7 +218,7 @@ func (c *Conn) setReadDeadline(at time.Time) {
 // fill reads some bytes behind those that are unparsed.
 func (c *Conn) fill() (int, error) {
 	if c.raw != nil {
-		return c.raw.read(&c.reader)
+		return c.fillRaw()
 	}
 	r := &c.reader
 	size := sleepSize
@@ -265,95 +282,112 @@ func (r *reader) drop() {
 	}
 }
 
+// parseOwn is parse for the connection's own goroutine, which may run a handler
+// itself: in reader.lent.
+func (c *Conn) parseOwn() { c.parseAll(true) }
+
 // parse takes turns until no complete frame is left.
-func (c *Conn) parse() {
-	for {
-		more := c.takeTurn()
-		if !more {
-			return
-		}
+func (c *Conn) parse() { c.parseAll(false) }
+
+func (c *Conn) parseAll(own bool) {
+	for c.takeTurn(own) {
 		runtime.Gosched()
 	}
 }
 
+// framesPerHold is how many frames the reader handles before others get at the
+// connection's lock.
+const framesPerHold = 32
+
 // takeTurn parses the complete frames in the buffer, and then lets their
 // effects happen. It reports whether there are more frames: a turn ends early
 // when it has started many streams.
-func (c *Conn) takeTurn() (more bool) {
+func (c *Conn) takeTurn(own bool) (more bool) {
+	r := &c.reader
+	r.opened, r.woken = 0, 0
 	c.mu.Lock()
 	c.turn = true
-	c.mu.Unlock()
-	r := &c.reader
-	r.opened = 0
+	c.reading.turns++
 	err := c.readPreface()
-	for err == nil {
+	for n := 1; err == nil; n++ {
+		if c.err != nil {
+			r.start = r.end // RFC 9113 §5.4.1: nothing counts after a connection error
+			break
+		}
 		if r.opened >= c.cfg.Limits.StreamsPerTurn {
 			more = true
 			break
 		}
-		if c.failed() {
-			r.start = r.end // RFC 9113 §5.4.1: nothing counts after a connection error
-			break
+		if n%framesPerHold == 0 {
+			c.mu.Unlock()
+			c.mu.Lock()
 		}
 		var ok bool
-		if ok, err = c.nextFrame(); !ok {
+		if ok, err = c.nextFrameLocked(); !ok {
 			break
 		}
 	}
 	if err != nil {
-		c.protocolError(err)
+		c.protocolErrorLocked(err)
 		r.start = r.end
 		more = false
 	}
 	if r.start == r.end && c.raw == nil {
 		r.start, r.end = 0, 0
 	}
-	c.endTurn()
+	c.endTurnLocked(own && !more)
 	return more
 }
 
-// protocolError ends the connection for a rule that the peer broke.
-func (c *Conn) protocolError(err error) {
+// protocolErrorLocked ends the connection for a rule that the peer broke.
+func (c *Conn) protocolErrorLocked(err error) {
 	te, fe := fromFrame(err)
-	c.mu.Lock()
 	c.failLocked(fe.Code, te)
-	c.mu.Unlock()
 }
 
-// endTurn lets the effects of a turn happen.
-func (c *Conn) endTurn() {
+// endTurnLocked lets the effects of a turn happen, and releases the lock. own
+// tells that this is the connection's goroutine, and that it has nothing more to
+// parse.
+func (c *Conn) endTurnLocked(own bool) {
 	r := &c.reader
-	c.mu.Lock()
 	c.turn = false
-	wakes, watchers, starts := r.wakes, r.told, r.starts
-	r.wakes, r.told, r.starts = r.spareWakes, r.spareTold, r.spareStarts
+	wakes, watchers := r.wakes, r.told
+	r.wakes, r.told = r.spareWakes, r.spareTold
 	draining := c.drainNews
 	c.drainNews = false
+	if own {
+		r.lent = c.lendLocked()
+	}
+	call := c.callLocked()
+	unsent := c.out.any() || c.err != nil
+	c.mu.Unlock()
 	for _, ch := range wakes {
 		select {
 		case ch <- struct{}{}:
 		default:
 		}
 	}
-	c.flushNow(false) // unlocks
+	if call {
+		c.workers.start(c)
+	}
+	if unsent {
+		c.mu.Lock()
+		c.flushNow(false) // unlocks
+	}
 	for _, t := range watchers {
 		t.w.StreamFailed(t.err)
-	}
-	for _, s := range starts {
-		c.workers.start(s)
 	}
 	if draining && c.events != nil {
 		c.events.ConnDraining(c, c.draining)
 	}
-	r.recycle(wakes, watchers, starts)
+	r.recycle(wakes, watchers)
 }
 
 // recycle keeps the lists for the next turn.
-func (r *reader) recycle(wakes []chan struct{}, watchers []told, starts []*Stream) {
+func (r *reader) recycle(wakes []chan struct{}, watchers []told) {
 	clear(wakes)
 	clear(watchers)
-	clear(starts)
-	r.spareWakes, r.spareTold, r.spareStarts = wakes[:0], watchers[:0], starts[:0]
+	r.spareWakes, r.spareTold = wakes[:0], watchers[:0]
 }
 
 // readPreface checks the bytes that come before a client's first frame.
@@ -371,8 +405,8 @@ func (c *Conn) readPreface() error {
 	return nil
 }
 
-// nextFrame handles one frame, or as much of a DATA frame as there is.
-func (c *Conn) nextFrame() (ok bool, err error) {
+// nextFrameLocked handles one frame, or as much of a DATA frame as there is.
+func (c *Conn) nextFrameLocked() (ok bool, err error) {
 	r := &c.reader
 	if len(r.prefaceLeft) > 0 {
 		return false, nil
@@ -385,7 +419,7 @@ func (c *Conn) nextFrame() (ok bool, err error) {
 		}
 		r.start += n
 		r.data.left -= n
-		return true, c.judge(c.receiveData(r.data.id, have[:n], n, r.data.end && r.data.left == 0))
+		return true, c.judgeLocked(c.receiveDataLocked(r.data.id, have[:n], n, r.data.end && r.data.left == 0))
 	}
 	if len(have) < frame.HeadLen {
 		return false, nil
@@ -408,7 +442,7 @@ func (c *Conn) nextFrame() (ok bool, err error) {
 		return true, nil
 	}
 	r.start += frame.HeadLen + h.Length
-	err = c.judge(c.receive(h, have[:h.Length]))
+	err = c.judgeLocked(c.receiveLocked(h, have[:h.Length]))
 	if !r.open {
 		r.frames++
 	}

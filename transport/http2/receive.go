@@ -9,62 +9,60 @@ import (
 	"github.com/yodelrpc/yodel/transport"
 )
 
-// judge keeps a rule that was broken on one stream from ending the connection:
+// judgeLocked keeps a rule that was broken on one stream from ending the connection:
 // it resets the stream, and returns every other error.
-func (c *Conn) judge(err error) error {
+func (c *Conn) judgeLocked(err error) error {
 	if err == nil {
 		return nil
 	}
 	if te, fe := fromFrame(err); fe.StreamID != 0 {
-		return c.streamFault(fe, te)
+		return c.streamFaultLocked(fe, te)
 	}
 	return err
 }
 
-// receive handles one complete frame. An error without a stream id ends the
-// connection.
-func (c *Conn) receive(h frame.Head, payload []byte) error {
+// receiveLocked handles one complete frame. An error without a stream id ends
+// the connection.
+func (c *Conn) receiveLocked(h frame.Head, payload []byte) error {
 	switch h.Type {
 	case frame.TypeData:
 		d, err := frame.ParseData(h, payload)
 		if err != nil {
 			return err
 		}
-		return c.receiveData(h.StreamID, d.Data, d.Flow, d.EndStream)
+		return c.receiveDataLocked(h.StreamID, d.Data, d.Flow, d.EndStream)
 	case frame.TypeHeaders:
-		return c.receiveHeaders(h, payload)
+		return c.receiveHeadersLocked(h, payload)
 	case frame.TypeContinuation:
-		return c.receiveContinuation(h, payload)
+		return c.receiveContinuationLocked(h, payload)
 	case frame.TypeRSTStream:
-		return c.receiveReset(h, payload)
+		return c.receiveResetLocked(h, payload)
 	case frame.TypeSettings:
-		return c.receiveSettings(h, payload)
+		return c.receiveSettingsLocked(h, payload)
 	case frame.TypePing:
-		return c.receivePing(h, payload)
+		return c.receivePingLocked(h, payload)
 	case frame.TypeGoAway:
-		return c.receiveGoAway(h, payload)
+		return c.receiveGoAwayLocked(h, payload)
 	case frame.TypeWindowUpdate:
-		return c.receiveWindowUpdate(h, payload)
+		return c.receiveWindowUpdateLocked(h, payload)
 	case frame.TypePriority:
 		// RFC 9113 §5.3.2: deprecated, checked for its form and ignored.
 		if _, err := frame.ParsePriority(h, payload); err != nil {
 			return err
 		}
-		return c.charge(h2.ActPriority)
+		return c.chargeLocked(h2.ActPriority)
 	case frame.TypePushPromise:
 		// RFC 9113 §8.4: push is off, in both directions.
 		return &frame.Error{Code: frame.CodeProtocol, Text: "PUSH_PROMISE although push is disabled"}
 	default:
 		// RFC 9113 §5.5: unknown frames are ignored.
-		return c.charge(h2.ActUnknownFrame)
+		return c.chargeLocked(h2.ActUnknownFrame)
 	}
 }
 
-// streamFault resets a stream for a rule that the peer broke. Resets that a
+// streamFaultLocked resets a stream for a rule that the peer broke. Resets that a
 // peer provokes cost it as much as those that it sends (CVE-2025-8671).
-func (c *Conn) streamFault(fe *frame.Error, te *transport.Error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Conn) streamFaultLocked(fe *frame.Error, te *transport.Error) error {
 	if st := c.streams[fe.StreamID]; st != nil {
 		te.Sent = true
 		c.resetStreamLocked(st, fe.Code)
@@ -79,13 +77,7 @@ func (c *Conn) streamFault(fe *frame.Error, te *transport.Error) error {
 	return c.chargeLocked(h2.ActProvokedReset)
 }
 
-// charge takes the cost of a wasteful act from the connection's budget.
-func (c *Conn) charge(act h2.Act) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.chargeLocked(act)
-}
-
+// chargeLocked takes the cost of a wasteful act from the connection's budget.
 func (c *Conn) chargeLocked(act h2.Act) error {
 	now := time.Now()
 	verdict := c.budget.Charge(act, now)
@@ -98,9 +90,7 @@ func (c *Conn) chargeLocked(act h2.Act) error {
 	return nil
 }
 
-func (c *Conn) receiveData(id uint32, data []byte, flow int, end bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Conn) receiveDataLocked(id uint32, data []byte, flow int, end bool) error {
 	if len(data) == 0 && !end {
 		if err := c.chargeLocked(h2.ActEmptyData); err != nil {
 			return err
@@ -209,21 +199,19 @@ func (c *Conn) endedLocked(st *stream) {
 
 // wakeLater wakes the stream's receiver at the end of the turn.
 func (c *Conn) wakeLater(st *stream) {
-	if st.sleeping {
-		st.sleeping = false
+	if c.awakeLocked(st) {
 		c.reader.wakes = append(c.reader.wakes, st.wake)
+		c.reader.woken++
 	}
 }
 
-func (c *Conn) receiveReset(h frame.Head, payload []byte) error {
+func (c *Conn) receiveResetLocked(h frame.Head, payload []byte) error {
 	f, err := frame.ParseRSTStream(h, payload)
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
 	st := c.streams[h.StreamID]
 	if st == nil {
-		defer c.mu.Unlock()
 		return c.ids.Missing(frame.TypeRSTStream, h.StreamID)
 	}
 	early := c.role == h2.Server && !st.sentHeader
@@ -235,21 +223,18 @@ func (c *Conn) receiveReset(h frame.Head, payload []byte) error {
 		Sent:        true,
 		Text:        "RST_STREAM " + f.Code.String(),
 	})
-	c.mu.Unlock()
 	if early {
 		// CVE-2023-44487: work that is asked for and taken back at once.
-		return c.charge(h2.ActReset)
+		return c.chargeLocked(h2.ActReset)
 	}
 	return nil
 }
 
-func (c *Conn) receiveWindowUpdate(h frame.Head, payload []byte) error {
+func (c *Conn) receiveWindowUpdateLocked(h frame.Head, payload []byte) error {
 	f, err := frame.ParseWindowUpdate(h, payload)
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if h.StreamID == 0 {
 		if err := c.sendWindow.Add(0, f.Increment); err != nil {
 			return err

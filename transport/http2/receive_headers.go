@@ -10,7 +10,7 @@ import (
 	"github.com/yodelrpc/yodel/transport"
 )
 
-func (c *Conn) receiveHeaders(h frame.Head, payload []byte) error {
+func (c *Conn) receiveHeadersLocked(h frame.Head, payload []byte) error {
 	f, err := frame.ParseHeaders(h, payload)
 	if err != nil {
 		return err
@@ -22,10 +22,10 @@ func (c *Conn) receiveHeaders(h frame.Head, payload []byte) error {
 		r.open = err == nil
 		return err
 	}
-	return c.headerSection(h.StreamID, block, f.EndStream)
+	return c.headerSectionLocked(h.StreamID, block, f.EndStream)
 }
 
-func (c *Conn) receiveContinuation(h frame.Head, payload []byte) error {
+func (c *Conn) receiveContinuationLocked(h frame.Head, payload []byte) error {
 	f, err := frame.ParseContinuation(h, payload)
 	if err != nil {
 		return err
@@ -37,57 +37,50 @@ func (c *Conn) receiveContinuation(h frame.Head, payload []byte) error {
 	}
 	r.open = false
 	defer r.block.Drop()
-	return c.headerSection(h.StreamID, block, r.head.EndStream)
+	return c.headerSectionLocked(h.StreamID, block, r.head.EndStream)
 }
 
-// headerSection handles a whole header section. It is decoded whatever becomes
+// headerSectionLocked handles a whole header section. It is decoded whatever becomes
 // of it, or the compression state would be lost (RFC 9113 §4.3).
-func (c *Conn) headerSection(id uint32, block []byte, end bool) error {
+func (c *Conn) headerSectionLocked(id uint32, block []byte, end bool) error {
 	if len(block) == 0 {
-		if err := c.charge(h2.ActEmptyHeaders); err != nil {
+		if err := c.chargeLocked(h2.ActEmptyHeaders); err != nil {
 			return err
 		}
 	}
 	if c.role == h2.Server {
-		return c.requestSection(id, block, end)
+		return c.requestSectionLocked(id, block, end)
 	}
-	return c.responseSection(id, block, end)
+	return c.responseSectionLocked(id, block, end)
 }
 
-func (c *Conn) requestSection(id uint32, block []byte, end bool) error {
-	c.mu.Lock()
-	st := c.streams[id]
-	c.mu.Unlock()
-	if st != nil {
-		return c.trailerSection(id, st, block, end)
+func (c *Conn) requestSectionLocked(id uint32, block []byte, end bool) error {
+	if st := c.streams[id]; st != nil {
+		return c.trailerSectionLocked(id, st, block, end)
 	}
-	c.mu.Lock()
 	opened, err := c.ids.OpenRemote(id)
-	c.mu.Unlock()
 	if err != nil {
-		return c.lateSection(id, block, err)
+		return c.lateSectionLocked(id, block, err)
 	}
 	if !opened {
-		return c.lateSection(id, block, nil)
+		return c.lateSectionLocked(id, block, nil)
 	}
 	s, err := c.decode(sectionRequest, id, block)
 	if fe, ok := errors.AsType[*h2.FieldError](err); ok && fe.Status != 0 {
-		return c.refuseRequest(id)
+		return c.refuseRequestLocked(id)
 	}
 	if err != nil {
 		return err
 	}
-	return c.accept(id, s, end)
+	return c.acceptLocked(id, s, end)
 }
 
 // badRequest answers requests that name no authority, or two.
 var badRequest = &transport.Header{Block: &transport.Block{Status: 400}}
 
-// refuseRequest answers a request with HTTP status 400 (gRFC A41), without a
+// refuseRequestLocked answers a request with HTTP status 400 (gRFC A41), without a
 // handler.
-func (c *Conn) refuseRequest(id uint32) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Conn) refuseRequestLocked(id uint32) error {
 	if c.err != nil {
 		return nil
 	}
@@ -97,22 +90,20 @@ func (c *Conn) refuseRequest(id uint32) error {
 	return c.chargeLocked(h2.ActProvokedReset)
 }
 
-// lateSection decodes a header section of a stream that is gone, for the
+// lateSectionLocked decodes a header section of a stream that is gone, for the
 // compression state's sake. verdict is what to make of the section itself.
-func (c *Conn) lateSection(id uint32, block []byte, verdict error) error {
+func (c *Conn) lateSectionLocked(id uint32, block []byte, verdict error) error {
 	if _, err := c.decode(sectionTrailer, id, block); isConnError(err) {
 		return err
 	}
 	if verdict != nil || c.role == h2.Client {
 		return verdict // answers to calls that were canceled are no fault of the server
 	}
-	return c.charge(h2.ActLateFrame)
+	return c.chargeLocked(h2.ActLateFrame)
 }
 
-// accept starts a stream that the client opened, or refuses it.
-func (c *Conn) accept(id uint32, s section, end bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// acceptLocked starts a stream that the client opened, or refuses it.
+func (c *Conn) acceptLocked(id uint32, s section, end bool) error {
 	if c.err != nil {
 		return nil
 	}
@@ -140,64 +131,16 @@ func (c *Conn) accept(id uint32, s section, end bool) error {
 	}
 	st.handle.header = s.header
 	c.reader.opened++
-	if c.running >= c.cfg.Limits.RunningHandlers {
-		// A client may open a stream as soon as another is answered, a moment
-		// before that one's handler has returned.
-		c.waiting = append(c.dropDeadLocked(), st.handle)
-		return nil
-	}
-	c.running++
-	c.reader.starts = append(c.reader.starts, st.handle)
+	c.dropDeadLocked()
+	c.accepted.push(st.handle)
 	return nil
 }
 
-// dropDeadLocked takes streams that were reset meanwhile out of the waiting list
-// once they could be many: opening and resetting must not make it grow.
-func (c *Conn) dropDeadLocked() []*Stream {
-	if len(c.waiting) <= c.cfg.Limits.ConcurrentStreams {
-		return c.waiting
-	}
-	alive := c.waiting[:0]
-	for _, s := range c.waiting {
-		if s.st.err == nil {
-			alive = append(alive, s)
-		} else {
-			c.forgetHeaderLocked(s.st)
-		}
-	}
-	clear(c.waiting[len(alive):])
-	return alive
-}
-
-// handlerDone frees a handler's slot, and gives it to a stream that waits.
-func (c *Conn) handlerDone() (next *Stream) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.waiting) > 0 {
-		s := c.waiting[0]
-		c.waiting = c.waiting[1:]
-		st := s.st
-		if st.err == nil {
-			return s
-		}
-		s.st = nil
-		c.forgetHeaderLocked(st)
-		c.recycleLocked(st)
-	}
-	c.running--
-	return nil
-}
-
-// trailerSection ends the peer's side of a stream.
-func (c *Conn) trailerSection(id uint32, st *stream, block []byte, end bool) error {
+// trailerSectionLocked ends the peer's side of a stream.
+func (c *Conn) trailerSectionLocked(id uint32, st *stream, block []byte, end bool) error {
 	s, fault := c.decode(sectionTrailer, id, block)
 	if isConnError(fault) {
 		return fault
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.streams[id] != st {
-		return nil
 	}
 	state, err := st.state.RecvHeaders(id, true)
 	switch {
@@ -218,19 +161,13 @@ func (c *Conn) trailerSection(id uint32, st *stream, block []byte, end bool) err
 	return nil
 }
 
-func (c *Conn) responseSection(id uint32, block []byte, end bool) error {
-	c.mu.Lock()
+func (c *Conn) responseSectionLocked(id uint32, block []byte, end bool) error {
 	st := c.streams[id]
-	trailer := st != nil && st.gotHeader
-	c.mu.Unlock()
 	if st == nil {
-		c.mu.Lock()
-		verdict := c.ids.Missing(frame.TypeHeaders, id)
-		c.mu.Unlock()
-		return c.lateSection(id, block, verdict)
+		return c.lateSectionLocked(id, block, c.ids.Missing(frame.TypeHeaders, id))
 	}
-	if trailer {
-		return c.trailerSection(id, st, block, end)
+	if st.gotHeader {
+		return c.trailerSectionLocked(id, st, block, end)
 	}
 	s, err := c.decode(sectionResponse, id, block)
 	if err != nil {
@@ -240,12 +177,7 @@ func (c *Conn) responseSection(id uint32, block []byte, end bool) error {
 		if end {
 			return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "an interim response ends the stream (RFC 9113 §8.1)"}
 		}
-		return c.charge(h2.ActEmptyHeaders)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.streams[id] != st {
-		return nil
+		return c.chargeLocked(h2.ActEmptyHeaders)
 	}
 	state, err := st.state.RecvHeaders(id, end)
 	if err != nil {

@@ -64,6 +64,7 @@ func (c *Conn) admitLocked(ctx context.Context) error {
 	}
 	o := &opening{wake: make(chan struct{})}
 	c.openings = append(c.openings, o)
+	c.resumeLocked()
 	c.mu.Unlock()
 	var err error
 	select {
@@ -327,7 +328,9 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 		c.unblockLocked() // it may be this stream's turn at the connection's window
 	}
 	st.inside++
+	c.senders++
 	wake := st.sendWake
+	c.aboutToWaitLocked(st)
 	c.flush()
 	var err error
 	select {
@@ -337,6 +340,7 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 	}
 	c.mu.Lock()
 	st.inside--
+	c.senders--
 	if st.blocked {
 		st.blocked = false
 		c.blocked = slices.DeleteFunc(c.blocked, func(other *stream) bool { return other == st })
@@ -376,7 +380,7 @@ func (c *Conn) yieldLocked(ctx context.Context, s *Stream) error {
 	if c.out.size() <= c.cfg.MaxQueued/2 {
 		return nil
 	}
-	err := c.awaitTarget(ctx, c.queuedLocked()-uint64(c.cfg.MaxQueued/2))
+	err := c.awaitTarget(ctx, s.st, c.queuedLocked()-uint64(c.cfg.MaxQueued/2))
 	c.mu.Lock()
 	if err != nil {
 		if st := s.st; st != nil && st.err == nil {
@@ -391,7 +395,7 @@ func (c *Conn) yieldLocked(ctx context.Context, s *Stream) error {
 // ctx ends first, the stream is reset, and the caller is told whether its bytes
 // are still in use.
 func (c *Conn) awaitWritten(ctx context.Context, s *Stream, out *transport.Outgoing, target uint64) error {
-	err := c.awaitTarget(ctx, target)
+	err := c.awaitTarget(ctx, s.st, target)
 	c.mu.Lock()
 	out.DataKept = c.written < target
 	st := s.st
@@ -408,7 +412,7 @@ func (c *Conn) awaitWritten(ctx context.Context, s *Stream, out *transport.Outgo
 
 // awaitTarget sees to it that pending bytes are written, waits until target
 // bytes are, and releases the lock.
-func (c *Conn) awaitTarget(ctx context.Context, target uint64) error {
+func (c *Conn) awaitTarget(ctx context.Context, st *stream, target uint64) error {
 	c.flush()
 	c.mu.Lock()
 	if c.written >= target {
@@ -422,6 +426,7 @@ func (c *Conn) awaitTarget(ctx context.Context, target uint64) error {
 	}
 	wake := make(chan struct{})
 	c.flushWaiters = append(c.flushWaiters, flushWaiter{target: target, wake: wake})
+	c.aboutToWaitLocked(st)
 	c.mu.Unlock()
 	select {
 	case <-wake:

@@ -190,9 +190,14 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 // ctx that ends resets the stream.
 func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	st.sleeping = true
+	c.sleepers++
 	st.inside++
 	wake := st.wake
+	claimed := c.claimLocked()
 	c.flush()
+	if claimed {
+		c.lead(st)
+	}
 	done := ctx.Done()
 	if done == nil {
 		<-wake
@@ -209,7 +214,7 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	}
 	c.mu.Lock()
 	st.inside--
-	st.sleeping = false
+	c.awakeLocked(st)
 	err := context.Cause(ctx)
 	if st.err == nil {
 		c.resetLocked(st, transport.ReasonCanceled, err)
@@ -219,10 +224,19 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	return err
 }
 
+// awakeLocked notes that the receiver waits no more; false if it did not.
+func (c *Conn) awakeLocked(st *stream) bool {
+	if !st.sleeping {
+		return false
+	}
+	st.sleeping = false
+	c.sleepers--
+	return true
+}
+
 // wakeLocked wakes whoever waits to receive.
-func (st *stream) wakeLocked() {
-	if st.sleeping {
-		st.sleeping = false
+func (c *Conn) wakeLocked(st *stream) {
+	if c.awakeLocked(st) {
 		select {
 		case st.wake <- struct{}{}:
 		default:
@@ -389,7 +403,7 @@ func (c *Conn) endEarlyLocked(st *stream, err error) {
 	if st.err != nil {
 		c.dropBufferedLocked(st) // nobody can get at it any more
 	}
-	st.wakeLocked()
+	c.wakeLocked(st)
 	st.wakeSenderLocked()
 }
 
@@ -444,7 +458,7 @@ func (s *Stream) Close() {
 	if st.inside > 0 {
 		// Somebody sleeps in another method, and finds out when it wakes; nobody
 		// else may wait on its channels before.
-		st.wakeLocked()
+		c.wakeLocked(st)
 		st.wakeSenderLocked()
 		c.dropBufferedLocked(st)
 	} else {

@@ -13,6 +13,11 @@ const idleTime = time.Second
 // a small call. The last to become idle is the first to be used, so that stacks
 // stay warm and the surplus can go.
 //
+// Streams that arrived together are served by one worker after the other, as
+// long as their handlers are quick. A worker that leaves streams behind calls
+// for one more before it serves, so none waits for a handler that does not
+// return soon: see Conn.serveAccepted.
+//
 // The goroutines belong to the listener. Idle ones end within two idleTimes,
 // and all of them with it.
 type workers struct {
@@ -24,11 +29,11 @@ type workers struct {
 }
 
 type worker struct {
-	next chan *Stream // closed to end the worker
+	next chan *Conn // closed to end the worker
 }
 
-// start runs the handler of s.
-func (w *workers) start(s *Stream) {
+// start has a worker serve what c has accepted.
+func (w *workers) start(c *Conn) {
 	w.mu.Lock()
 	if n := len(w.idle); n > 0 {
 		chosen := w.idle[n-1]
@@ -36,28 +41,22 @@ func (w *workers) start(s *Stream) {
 		w.idle = w.idle[:n-1]
 		w.least = min(w.least, n-1)
 		w.mu.Unlock()
-		chosen.next <- s
+		chosen.next <- c
 		return
 	}
 	w.mu.Unlock()
-	go w.run(s)
+	go w.run(c)
 }
 
-// run serves streams until the worker has been idle for long enough.
-func (w *workers) run(s *Stream) {
-	self := &worker{next: make(chan *Stream, 1)}
-	for s != nil {
-		c := s.c
-		c.handler.ServeStream(s, &s.header)
-		s.Close() // does nothing if the handler has
-		if next := c.handlerDone(); next != nil {
-			s = next
-			continue
-		}
+// run serves connections until the worker has been idle for long enough.
+func (w *workers) run(c *Conn) {
+	self := &worker{next: make(chan *Conn, 1)}
+	for c != nil {
+		c.serveAccepted()
 		if !w.rest(self) {
 			return
 		}
-		s = <-self.next
+		c = <-self.next
 	}
 }
 

@@ -1,0 +1,134 @@
+package http2
+
+// accepted is the streams of a server's connection that wait for a handler,
+// first come first served. It is guarded by Conn.mu.
+type accepted struct {
+	queue []*Stream
+	head  int
+	// called tells that a worker has been called, and is not here yet: one at a
+	// time is enough, since each calls for the next.
+	called bool
+	// running counts handlers that have not returned.
+	running int
+}
+
+func (a *accepted) waiting() int { return len(a.queue) - a.head }
+
+func (a *accepted) push(s *Stream) {
+	if a.head > 0 && len(a.queue) == cap(a.queue) {
+		n := copy(a.queue, a.queue[a.head:])
+		clear(a.queue[n:])
+		a.queue, a.head = a.queue[:n], 0
+	}
+	a.queue = append(a.queue, s)
+}
+
+// pop returns nil if there is none.
+func (a *accepted) pop() *Stream {
+	if a.waiting() == 0 {
+		return nil
+	}
+	s := a.queue[a.head]
+	a.queue[a.head] = nil
+	if a.head++; a.head == len(a.queue) {
+		a.queue, a.head = a.queue[:0], 0
+	}
+	return s
+}
+
+// dropDeadLocked takes streams that were reset meanwhile out of the queue once
+// they could be many: opening and resetting must not make it grow.
+func (c *Conn) dropDeadLocked() {
+	a := &c.accepted
+	if a.waiting() <= c.cfg.Limits.ConcurrentStreams {
+		return
+	}
+	alive := a.queue[:0]
+	for _, s := range a.queue[a.head:] {
+		if s.st.err == nil {
+			alive = append(alive, s)
+		} else {
+			c.releaseLocked(s)
+		}
+	}
+	clear(a.queue[len(alive):])
+	a.queue, a.head = alive, 0
+}
+
+// releaseLocked lets go of a stream that no handler has seen.
+func (c *Conn) releaseLocked(s *Stream) {
+	st := s.st
+	s.st = nil
+	c.forgetHeaderLocked(st)
+	c.recycleLocked(st)
+}
+
+// nextLocked takes the next stream for a handler to run, if one may.
+func (c *Conn) nextLocked() *Stream {
+	a := &c.accepted
+	for a.running < c.cfg.Limits.RunningHandlers {
+		s := a.pop()
+		if s == nil {
+			return nil
+		}
+		if s.st.err == nil {
+			a.running++
+			return s
+		}
+		c.releaseLocked(s)
+	}
+	return nil
+}
+
+// callLocked tells whether a worker must be called for the streams that wait.
+func (c *Conn) callLocked() bool {
+	a := &c.accepted
+	if a.called || a.waiting() == 0 || a.running >= c.cfg.Limits.RunningHandlers {
+		return false
+	}
+	a.called = true
+	return true
+}
+
+// serveAccepted is a worker's turn on the connection: it runs handlers until no
+// stream waits.
+func (c *Conn) serveAccepted() {
+	served := false
+	// A handler that ends its goroutine must not take the slot with it.
+	defer func() {
+		if served {
+			c.handlerDone()
+		}
+	}()
+	c.mu.Lock()
+	c.accepted.called = false
+	for {
+		s := c.nextLocked()
+		call := s != nil && c.callLocked()
+		c.mu.Unlock()
+		if s == nil {
+			return
+		}
+		if call {
+			c.workers.start(c)
+		}
+		served = true
+		c.handler.ServeStream(s, &s.header)
+		s.Close() // does nothing if the handler has
+		served = false
+		c.mu.Lock()
+		c.accepted.running--
+	}
+}
+
+// handlerDone frees the slot of a handler that did not return, for those who
+// wait for one.
+func (c *Conn) handlerDone() {
+	c.mu.Lock()
+	c.accepted.running--
+	call := c.callLocked()
+	c.mu.Unlock()
+	if call {
+		c.workers.start(c)
+	}
+}

@@ -1,0 +1,290 @@
+package http2
+
+import (
+	"time"
+
+	"github.com/yodelrpc/yodel/internal/h2"
+)
+
+// stewardTime is how long nobody may read while the connection's own goroutine
+// has stepped aside.
+const (
+	stewardTimeServer = 5 * time.Millisecond
+	stewardTimeClient = 20 * time.Millisecond
+)
+
+// reading is who has the reader's role; Conn.mu guards it.
+//
+// It is the connection's own goroutine, as a rule. When the only receiver that
+// waited has been woken, that goroutine may step aside: a receiver that is soon
+// back reads for itself, and no goroutine has to be woken for its answer. On a
+// server, the goroutine may also run a handler itself. In both cases the steward,
+// a timer that runs only then, sees to it that the others do not wait for long.
+type reading struct {
+	// taken tells that somebody has the role.
+	taken bool
+	// resting tells that the connection's goroutine waits for resume.
+	resting bool
+	resume  chan struct{}
+	// aside is when the role was left, on a server.
+	aside time.Time
+	// lent is the stream whose handler runs on the connection's goroutine.
+	lent *stream
+
+	turns uint64 // of the reader, in all
+	spin  spin
+	trust trust
+
+	steward *time.Timer
+	armed   bool
+	seen    uint64 // turns when the steward last looked
+}
+
+// needReaderLocked tells whether something depends on the socket being read.
+func (c *Conn) needReaderLocked() bool {
+	r := &c.reader
+	return c.sleepers > 0 || c.senders > 0 || len(c.openings) > 0 || c.err != nil || c.draining != nil ||
+		r.pause > 0 || r.start < r.end || len(r.stash) > 0 || r.open || r.hasDeadline || c.replies.Paused()
+}
+
+// resumeLocked lets the connection's goroutine read on, if nobody reads.
+func (c *Conn) resumeLocked() {
+	if c.reading.resting && !c.reading.taken {
+		c.reading.resting, c.reading.taken = false, true
+		c.reading.resume <- struct{}{}
+	}
+}
+
+// stepAside leaves the role, if it is likely that a receiver takes it at once,
+// and waits until it is needed. It is called by the connection's goroutine.
+func (c *Conn) stepAside() {
+	if c.raw == nil || c.reader.woken != 1 {
+		return
+	}
+	c.mu.Lock()
+	g := &c.reading
+	g.spin.chance()
+	if !g.spin.worth() || len(c.streams) > 1 || c.accepted.running > 1 || c.needReaderLocked() ||
+		(c.role == h2.Server && (len(c.streams) == 0 || !g.trust.given())) {
+		c.mu.Unlock()
+		return
+	}
+	c.reader.release()
+	g.taken, g.resting = false, true
+	if c.role == h2.Server {
+		g.aside = time.Now()
+	}
+	c.armStewardLocked()
+	c.mu.Unlock()
+	<-g.resume
+}
+
+// claimLocked takes the role for a receiver that is about to wait. If that is
+// not worth it, it sees to it that somebody reads.
+func (c *Conn) claimLocked() bool {
+	g := &c.reading
+	if g.taken {
+		return false
+	}
+	if !g.spin.worth() || c.sleepers > 1 {
+		c.resumeLocked()
+		return false
+	}
+	if c.role == h2.Server {
+		g.trust.judge(time.Since(g.aside))
+	}
+	g.taken = true
+	return true
+}
+
+// fillRaw reads a plain socket. A server's goroutine looks for a while before it
+// sleeps, when all calls have been answered.
+func (c *Conn) fillRaw() (int, error) {
+	if c.role == h2.Server && c.quiet() {
+		n, err := c.look()
+		c.mu.Lock()
+		if n > 0 {
+			c.reading.spin.hit()
+		} else {
+			c.reading.spin.miss()
+		}
+		c.mu.Unlock()
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return c.raw.read(&c.reader)
+}
+
+// quiet tells that there are no streams, and that looking for one is worth it.
+func (c *Conn) quiet() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.streams) > 0 {
+		return false
+	}
+	c.reading.spin.chance()
+	return c.reading.spin.worth()
+}
+
+// maxLed is how many reads a receiver does for others before it hands the role
+// back.
+const maxLed = 16
+
+// lead reads for the receiver of st, who has claimed the role, until it has what
+// it waits for, or as long as looking is worth it. Then it leaves the role.
+func (c *Conn) lead(st *stream) {
+	hit := false
+	for range maxLed {
+		n, err := c.look()
+		if n > 0 {
+			c.parse()
+		}
+		if err != nil {
+			c.fail(0, c.readError(err))
+			break
+		}
+		if hit = n > 0; !hit || c.ledEnough(st) {
+			break
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := &c.reading
+	if hit {
+		g.spin.hit()
+	} else {
+		g.spin.miss()
+	}
+	c.reader.release()
+	g.taken = false
+	if c.role == h2.Server {
+		g.aside = time.Now()
+	}
+	if c.needReaderLocked() {
+		c.resumeLocked()
+	} else {
+		c.armStewardLocked()
+	}
+}
+
+// ledEnough tells whether the receiver of st has nothing more to read for.
+func (c *Conn) ledEnough(st *stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !st.sleeping || c.err != nil || c.reader.pause > 0 || c.replies.Paused()
+}
+
+// runLent runs the handler of a stream on the connection's goroutine. It reports
+// whether that goroutine still has the reader's role afterwards.
+func (c *Conn) runLent(s *Stream) (kept bool) {
+	returned := false
+	defer func() {
+		if !returned {
+			// The handler ends its goroutine, which is this one.
+			c.mu.Lock()
+			c.handOverLocked()
+			c.mu.Unlock()
+			c.handlerDone()
+		}
+	}()
+	began := time.Now()
+	c.handler.ServeStream(s, &s.header)
+	s.Close() // does nothing if the handler has
+	took := time.Since(began)
+	returned = true
+	c.mu.Lock()
+	g := &c.reading
+	c.accepted.running--
+	g.trust.judge(took)
+	kept = g.lent != nil
+	g.lent = nil
+	call := c.callLocked()
+	c.mu.Unlock()
+	if call {
+		c.workers.start(c)
+	}
+	return kept
+}
+
+// lendLocked takes the only stream that has come, to be served by the
+// connection's goroutine itself; nil if there is a reason not to.
+func (c *Conn) lendLocked() *Stream {
+	g, r := &c.reading, &c.reader
+	if c.cfg.NoInline || c.accepted.waiting() != 1 || c.accepted.running > 0 || c.accepted.called ||
+		r.woken > 0 || r.start < r.end || r.open || c.err != nil || r.pause > 0 {
+		return nil
+	}
+	st := c.accepted.queue[c.accepted.head].st
+	if !st.ended || !g.trust.given() {
+		return nil
+	}
+	s := c.nextLocked()
+	if s != nil {
+		g.lent = s.st
+		c.armStewardLocked()
+	}
+	return s
+}
+
+// handOverLocked has a new goroutine read, while the connection's is in a
+// handler that takes its time. That one does not come back to reading.
+func (c *Conn) handOverLocked() {
+	if c.reading.lent != nil {
+		c.reading.lent = nil
+		go c.readLoop()
+	}
+}
+
+// aboutToWaitLocked sees to it that somebody reads while st's user waits.
+func (c *Conn) aboutToWaitLocked(st *stream) {
+	if st != nil && st == c.reading.lent {
+		c.handOverLocked()
+		return
+	}
+	c.resumeLocked()
+}
+
+func (c *Conn) stewardTime() time.Duration {
+	if c.role == h2.Server {
+		return stewardTimeServer
+	}
+	return stewardTimeClient
+}
+
+func (c *Conn) armStewardLocked() {
+	g := &c.reading
+	if g.armed {
+		return
+	}
+	g.armed, g.seen = true, g.turns
+	if g.steward == nil {
+		g.steward = time.AfterFunc(c.stewardTime(), c.tend)
+		return
+	}
+	g.steward.Reset(c.stewardTime())
+}
+
+// tend is the steward's look at the connection: if nothing has been read since
+// the last one, somebody has to.
+func (c *Conn) tend() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := &c.reading
+	idle := g.lent == nil && (g.taken || !g.resting)
+	if c.err != nil || idle {
+		g.armed = false
+		return
+	}
+	if g.seen != g.turns {
+		g.seen = g.turns
+		g.steward.Reset(c.stewardTime())
+		return
+	}
+	g.armed = false
+	if c.role == h2.Server {
+		g.trust.judge(stewardTimeServer)
+	}
+	c.handOverLocked()
+	c.resumeLocked()
+}
