@@ -276,11 +276,7 @@ func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool
 	case n < len(buffered):
 		return a.messenger.wrongCount(false), false
 	}
-	err = a.messenger.open(env, a.decompressor, msg)
-	if err == nil {
-		a.stream.Discard(n)
-	}
-	return err, false
+	return a.messenger.open(env, a.decompressor, msg), false
 }
 
 // release gives the request's buffer back.

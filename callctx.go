@@ -52,6 +52,7 @@ func (c *callContext) Deadline() (time.Time, bool) {
 }
 
 func (c *callContext) Done() <-chan struct{} {
+	c.watch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
@@ -65,9 +66,28 @@ func (c *callContext) Done() <-chan struct{} {
 }
 
 func (c *callContext) Err() error {
+	c.watch()
+	return c.ended()
+}
+
+// ended is Err for what is known already.
+func (c *callContext) ended() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
+}
+
+// watch has the stream tell of its end from now on. It is asked to when somebody
+// wants to know: few handlers do.
+func (c *callContext) watch() {
+	s := c.call.server
+	c.mu.Lock()
+	watch := !s.watched && c.err == nil
+	s.watched = true
+	c.mu.Unlock()
+	if watch {
+		s.stream.Watch(s)
+	}
 }
 
 func (c *callContext) Value(key any) any {
@@ -86,6 +106,7 @@ func (c *callContext) String() string { return "yodel.callContext(" + c.call.Met
 // AfterFunc is what package context looks for to attach a child without a
 // goroutine.
 func (c *callContext) AfterFunc(f func()) (stop func() bool) {
+	c.watch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {

@@ -26,22 +26,22 @@ func (s *serverCall) finish(err error) {
 		// The handler has left a goroutine that still sends. It must not hold
 		// the call up, nor send after the status. Once the context has ended it
 		// cannot, and it may be expire that sends.
-		if s.ctx.Err() == nil {
+		if s.ctx.ended() == nil {
 			s.reset(transport.ReasonCanceled)
 		}
 		s.sending.take()
 	}
 	err = s.result(err)
-	if s.ctx.Err() == nil {
-		s.sendStatus(err)
-	}
+	// With nobody else at it, the stream can be closed by what is sent last.
+	alone := s.receiving.tryTake()
+	closed := s.ctx.ended() == nil && s.sendStatus(err, alone)
 	if s.answer != nil {
 		buffer.Put(s.answer)
 		s.answer = nil
 	}
 	s.sending.give()
 	s.ctx.cancel(context.Canceled, nil)
-	if !s.receiving.tryTake() {
+	if !alone {
 		// The same for receiving. The answer is complete (RFC 9113 §8.1).
 		s.reset(transport.ReasonNone)
 		s.receiving.take()
@@ -49,7 +49,9 @@ func (s *serverCall) finish(err error) {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	s.stream.Close()
+	if !closed {
+		s.stream.Close()
+	}
 	s.receiving.give()
 	s.tell(err)
 }
@@ -68,9 +70,9 @@ func (s *serverCall) result(err error) error {
 	}
 }
 
-// sendStatus sends the status. Nothing is returned: if it cannot be sent, the
-// peer has gone.
-func (s *serverCall) sendStatus(err error) {
+// sendStatus sends the status. No error is returned: if it cannot be sent, the
+// peer has gone. With last, it closes the stream, and reports whether it has.
+func (s *serverCall) sendStatus(err error, last bool) (closed bool) {
 	shown := s.server.visible(s.Method, err)
 	sc := s.server.scratch()
 	defer s.server.giveScratch(sc)
@@ -93,6 +95,7 @@ func (s *serverCall) sendStatus(err error) {
 		}
 	}
 	s.fillStatus(sc, shown, trailer, early, -1)
+	sc.out.Close = last
 	failed := s.stream.Send(context.Background(), &sc.out)
 	if sc.out.DataKept {
 		s.answer = nil // the transport still sends it
@@ -101,8 +104,9 @@ func (s *serverCall) sendStatus(err error) {
 		// What the peer accepts is not known here. The status goes in any case.
 		sc.head.More = nil
 		s.fillStatus(sc, shown, trailer, early, leastHeaderBytes)
-		_ = s.stream.Send(context.Background(), &sc.out)
+		failed = s.stream.Send(context.Background(), &sc.out)
 	}
+	return last && failed == nil
 }
 
 // fillStatus adds the status to what is sent: as a trailer section, or early, as

@@ -47,8 +47,9 @@ type serverCall struct {
 	headerSent     bool
 	// returned tells that the handler has, closed that stream has been closed.
 	returned, closed bool
-	// received is guarded by the receiving turn. It is here for its size.
-	received bool
+	// received is guarded by the receiving turn, and watched by ctx.mu. They are
+	// here for their size.
+	received, watched bool
 }
 
 var (
@@ -106,7 +107,6 @@ func (s *serverCall) serve(timeout time.Duration) {
 		}
 		s.ctx.expireIn(timeout, s.expire)
 	}
-	s.stream.Watch(s)
 	err = s.run()
 }
 
@@ -131,7 +131,7 @@ func (s *serverCall) expire() {
 	switch first := s.ctx.cancel(context.DeadlineExceeded, nil); {
 	case first && mine:
 		// A reset alone would look to some clients like their own cancellation.
-		s.sendStatus(errDeadline)
+		s.sendStatus(errDeadline, false)
 	case first:
 		// A message waits for the client, so a status would wait too.
 		s.reset(transport.ReasonCanceled)
@@ -160,7 +160,7 @@ func (s *serverCall) messenger() messenger {
 // it, and nobody else: there is no one to send it to.
 func (s *serverCall) lost(err error) error {
 	s.StreamFailed(err)
-	if errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(s.ctx.ended(), context.DeadlineExceeded) {
 		return channelError(status.DeadlineExceeded, "the call's deadline has passed", context.DeadlineExceeded)
 	}
 	return channelError(status.Canceled, "the client has gone", causes{context.Canceled, err})
@@ -176,6 +176,10 @@ func (s *serverCall) usable() error {
 	}
 	return nil
 }
+
+// smallRequest is how many bytes a call's only request may leave with the
+// transport until the call ends.
+const smallRequest = 4 << 10
 
 // Receive implements [Stream].
 func (s *serverCall) Receive(msg any) error {
@@ -197,7 +201,7 @@ func (s *serverCall) Receive(msg any) error {
 		}
 		in = s.inbox
 	}
-	if s.ctx.Err() != nil || !in.ready(m.maxReceive) {
+	if s.ctx.ended() != nil || !in.ready(m.maxReceive) {
 		if err := in.fill(context.Background(), s.stream, s.server.limits.demand(one)); err != nil {
 			return s.lost(err)
 		}
@@ -219,8 +223,10 @@ func (s *serverCall) Receive(msg any) error {
 	if err := m.open(env, s.request.decompressor, msg); err != nil {
 		return err
 	}
-	in.take(s.stream, n)
 	s.received = true
+	if !one || n > smallRequest {
+		in.take(s.stream, n)
+	}
 	return nil
 }
 

@@ -87,6 +87,9 @@ type Outgoing struct {
 	// End ends the sending side without a trailer section. With a Header and
 	// nothing else, the header section is the last thing sent.
 	End bool
+	// Close closes the stream, as Stream.Close does, once everything has been
+	// sent. If the operation fails, the stream is not closed.
+	Close bool
 }
 
 // Demand says how many bytes must be buffered before a reader is worth waking,
@@ -113,7 +116,7 @@ type Stream interface {
 
 	// Await waits until at least demand(buffered) bytes are buffered or the
 	// peer's side has ended, and returns what is buffered. The bytes are lent
-	// until the next call of Discard or Close. ended tells that no more will
+	// until the next call of Discard, or until the stream is closed. ended tells that no more will
 	// come. The error is an *Error, or ctx's cause, and then buffered bytes
 	// are lost.
 	Await(ctx context.Context, demand Demand) (buffered []byte, ended bool, err error)
@@ -134,7 +137,8 @@ type Stream interface {
 
 	// Close releases the stream: a side that is still open is reset with
 	// ReasonCanceled (on a server that has sent everything: with ReasonNone).
-	// The stream must not be used afterwards.
+	// Nobody may be receiving or sending, and methods called afterwards do
+	// nothing, or fail.
 	Close()
 
 	// Watch asks that w be told, once, when the stream ends early. There is one

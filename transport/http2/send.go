@@ -177,9 +177,17 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 	if st.state == h2.Closed {
 		c.forgetLocked(st)
 	}
+	if refs {
+		err := c.awaitWritten(ctx, s, out, c.queuedLocked())
+		if err == nil && out.Close {
+			s.Close()
+		}
+		return err
+	}
+	if out.Close {
+		c.closeLocked(s, st)
+	}
 	switch {
-	case refs:
-		return c.awaitWritten(ctx, s, out, c.queuedLocked())
 	case out.Header == nil && out.Trailer == nil && !out.End:
 		if c.out.size() > quantum {
 			return c.awaitWritten(ctx, s, out, c.queuedLocked()-quantum/2)

@@ -19,6 +19,10 @@ type Stream struct {
 	st      *stream // nil after Close; guarded by c.mu
 	header  transport.Header
 	trailer transport.Header
+
+	// What Await has seen, for the receiver to ask without the lock: these are
+	// its own.
+	sawHeader, sawEnd, sawTrailer bool
 }
 
 var _ transport.Stream = (*Stream)(nil)
@@ -123,6 +127,9 @@ func (s *Stream) Watch(w transport.Watcher) {
 
 // Header implements [transport.Stream].
 func (s *Stream) Header(ctx context.Context) (*transport.Header, error) {
+	if s.sawHeader {
+		return &s.header, nil
+	}
 	c := s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,12 +151,10 @@ func (s *Stream) Header(ctx context.Context) (*transport.Header, error) {
 
 // Trailer implements [transport.Stream].
 func (s *Stream) Trailer() *transport.Header {
-	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
-	if s.st == nil || !s.st.gotTrailer {
-		return nil
+	if s.sawEnd && s.sawTrailer {
+		return &s.trailer
 	}
-	return &s.trailer
+	return nil
 }
 
 // Await implements [transport.Stream].
@@ -176,6 +181,7 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 				st.window.Demand(0)
 			}
 			st.lent = len(buffered) > 0
+			s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, st.ended, st.gotTrailer
 			return buffered, st.ended, nil
 		}
 		st.demand = demand
@@ -441,8 +447,18 @@ func (s *Stream) Close() {
 		c.mu.Unlock()
 		return
 	}
+	c.closeLocked(s, st)
+	c.flush()
+}
+
+// closeLocked is Close without the flush that must follow.
+func (c *Conn) closeLocked(s *Stream, st *stream) {
 	s.st = nil
 	st.watcher = nil
+	st.lent = false
+	if st.received > 0 {
+		c.budget.Delivered()
+	}
 	c.forgetHeaderLocked(st)
 	if st.state != h2.Closed && c.err == nil {
 		reason := transport.ReasonCanceled
@@ -464,5 +480,4 @@ func (s *Stream) Close() {
 	} else {
 		c.recycleLocked(st)
 	}
-	c.flush()
 }

@@ -81,6 +81,16 @@ func (s *stream) Send(ctx context.Context, out *transport.Outgoing) error {
 			return err
 		}
 	}
+	if err := s.send(ctx, out); err != nil {
+		return err
+	}
+	if out.Close {
+		s.Close()
+	}
+	return nil
+}
+
+func (s *stream) send(ctx context.Context, out *transport.Outgoing) error {
 	s.x.mu.Lock()
 	defer s.x.mu.Unlock()
 	if err := s.sendableLocked(out); err != nil {
