@@ -90,6 +90,23 @@ func (c *Conn) callLocked() bool {
 	return true
 }
 
+// callForAnswersLocked is callLocked for a worker that is about to run the last
+// handler, and has left answers pending: should it take its time, another one
+// writes them.
+func (c *Conn) callForAnswersLocked() bool {
+	if c.accepted.called || c.flushing || !c.out.any() {
+		return false
+	}
+	c.accepted.called = true
+	return true
+}
+
+// workerComesLocked tells whether what is pending can be left to a worker that
+// is about to come, and has streams to serve: answers to calls that came
+// together leave together. It comes, and writes, even if the handlers that run
+// now do not return.
+func (c *Conn) workerComesLocked() bool { return c.accepted.called && c.accepted.waiting() > 0 }
+
 // serveAccepted is a worker's turn on the connection: it runs handlers until no
 // stream waits.
 func (c *Conn) serveAccepted() {
@@ -104,11 +121,12 @@ func (c *Conn) serveAccepted() {
 	c.accepted.called = false
 	for {
 		s := c.nextLocked()
-		call := s != nil && c.callLocked()
-		c.mu.Unlock()
 		if s == nil {
+			c.flush()
 			return
 		}
+		call := c.callLocked() || c.callForAnswersLocked()
+		c.mu.Unlock()
 		if call {
 			c.workers.start(c)
 		}

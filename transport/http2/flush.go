@@ -110,12 +110,15 @@ func (c *Conn) room(n int) []byte {
 // Yielding once before the write lets the frames of callers that are ready to
 // run leave in the same write: the largest single gain in throughput.
 func (c *Conn) flush() {
-	if c.turn {
+	if c.turn || c.workerComesLocked() {
 		c.mu.Unlock()
-		return // the reader flushes after its turn
+		return // the reader flushes after its turn, and the worker after its streams
 	}
-	c.flushNow(len(c.streams) > 1)
+	c.flushNow(c.crowdedLocked())
 }
+
+// crowdedLocked tells whether others than the caller may be about to send.
+func (c *Conn) crowdedLocked() bool { return len(c.streams)-c.sleepers > 1 }
 
 // flushSoon is flush for one of several messages: its caller may be about to
 // send the next one, so a goroutine writes, and takes along what has come until
@@ -126,7 +129,7 @@ func (c *Conn) flushSoon() {
 		return
 	}
 	c.flushing = true
-	crowded := len(c.streams) > 1
+	crowded := c.crowdedLocked()
 	c.mu.Unlock()
 	go func() {
 		if crowded {

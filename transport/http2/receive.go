@@ -191,6 +191,9 @@ func (c *Conn) endedLocked(st *stream) {
 	if st.state == h2.Closed {
 		c.forgetLocked(st)
 	}
+	if st.sleeping && st.demand != nil {
+		c.deliverLocked(st)
+	}
 	c.wakeLater(st)
 	if c.role == h2.Client {
 		st.wakeSenderLocked()

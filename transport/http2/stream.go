@@ -3,6 +3,7 @@ package http2
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/yodelrpc/yodel/internal/buffer"
 	"github.com/yodelrpc/yodel/internal/frame"
@@ -23,6 +24,11 @@ type Stream struct {
 	// What Await has seen, for the receiver to ask without the lock: these are
 	// its own.
 	sawHeader, sawEnd, sawTrailer bool
+
+	// delivered tells that the receiver has been woken for the end, and has all
+	// that there is in rest: it need not ask again.
+	delivered atomic.Bool
+	rest      []byte
 }
 
 var _ transport.Stream = (*Stream)(nil)
@@ -143,7 +149,9 @@ func (s *Stream) Header(ctx context.Context) (*transport.Header, error) {
 		case st.err != nil:
 			return nil, st.err
 		}
-		if err := c.sleepLocked(ctx, st); err != nil {
+		err := c.sleepLocked(ctx, st)
+		c.mu.Lock()
+		if err := c.awakenedLocked(s, st, err); err != nil {
 			return nil, err
 		}
 	}
@@ -161,14 +169,15 @@ func (s *Stream) Trailer() *transport.Header {
 func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bool, error) {
 	c := s.c
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for {
 		st := s.st
-		if st == nil {
-			return nil, false, errClosed
-		}
-		if st.err != nil {
-			return nil, false, st.err
+		if st == nil || st.err != nil {
+			err := errClosed
+			if st != nil {
+				err = st.err
+			}
+			c.mu.Unlock()
+			return nil, false, err
 		}
 		buffered := st.buf[st.off:]
 		need := 0
@@ -182,18 +191,38 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 			}
 			st.lent = len(buffered) > 0
 			s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, st.ended, st.gotTrailer
-			return buffered, st.ended, nil
+			ended := st.ended
+			c.mu.Unlock()
+			return buffered, ended, nil
 		}
 		st.demand = demand
 		c.demandLocked(st, need)
-		if err := c.sleepLocked(ctx, st); err != nil {
+		err := c.sleepLocked(ctx, st)
+		if err == nil && s.delivered.Load() {
+			return s.rest, true, nil
+		}
+		c.mu.Lock()
+		if err = c.awakenedLocked(s, st, err); err != nil {
+			c.mu.Unlock()
 			return nil, false, err
 		}
 	}
 }
 
-// sleepLocked waits until something happens to the stream's receiving side. A
-// ctx that ends resets the stream.
+// deliverLocked gives the receiver of an ended stream, which is about to be
+// woken, all that it waits for.
+func (c *Conn) deliverLocked(st *stream) {
+	s := st.handle
+	s.rest = st.buf[st.off:]
+	st.lent = len(s.rest) > 0
+	s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, true, st.gotTrailer
+	st.inside--
+	s.delivered.Store(true)
+}
+
+// sleepLocked waits until something happens to the stream's receiving side, or
+// ctx ends, and releases the lock. Whatever it returns, awakenedLocked must be
+// called, unless the stream has been delivered.
 func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	st.sleeping = true
 	c.sleepers++
@@ -207,21 +236,26 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	done := ctx.Done()
 	if done == nil {
 		<-wake
-		c.mu.Lock()
-		st.inside--
 		return nil
 	}
 	select {
 	case <-wake:
-		c.mu.Lock()
-		st.inside--
 		return nil
 	case <-done:
+		return context.Cause(ctx)
 	}
-	c.mu.Lock()
-	st.inside--
+}
+
+// awakenedLocked ends what sleepLocked has begun. err is why nothing more is
+// waited for, and is returned: it resets the stream.
+func (c *Conn) awakenedLocked(s *Stream, st *stream, err error) error {
+	if !s.delivered.Load() {
+		st.inside--
+	}
+	if err == nil {
+		return nil
+	}
 	c.awakeLocked(st)
-	err := context.Cause(ctx)
 	if st.err == nil {
 		c.resetLocked(st, transport.ReasonCanceled, err)
 		c.flush() // the peer is to know at once
