@@ -128,9 +128,7 @@ func (a *attempt) fields(ctx context.Context) error {
 		if left <= 0 {
 			return contextError(ctx, "before the call was sent", nil)
 		}
-		if a.more, err = protocol.AppendRequest(a.more, left, nil); err != nil {
-			return channelError(status.Internal, "the request's timeout cannot be sent", err)
-		}
+		a.more = append(a.more, a.ch.timeoutField(left))
 	}
 	a.head.More = a.more
 	return nil

@@ -3,6 +3,7 @@ package yodel
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/yodelrpc/yodel/internal/protocol"
 	"github.com/yodelrpc/yodel/transport"
@@ -106,6 +107,24 @@ func (c *Channel) newBlock(m *Method, subtype, encoding string) (*transport.Bloc
 		Method: "POST", Scheme: c.scheme, Authority: c.target.authority, Path: m.Path(),
 		Fields: common.AppendFields(nil),
 	}, nil
+}
+
+// timeoutMemo is the last timeout that a channel has sent.
+type timeoutMemo struct {
+	timeout time.Duration
+	field   transport.Field
+}
+
+// timeoutField returns the field that tells the server of a timeout. Calls with
+// the same timeout have the same field, as a rule.
+func (c *Channel) timeoutField(left time.Duration) transport.Field {
+	left = protocol.RoundTimeout(left)
+	if last := c.timeout.Load(); last != nil && last.timeout == left {
+		return last.field
+	}
+	memo := &timeoutMemo{timeout: left, field: protocol.TimeoutField(left)}
+	c.timeout.Store(memo)
+	return memo.field
 }
 
 // responseMemo remembers the Blocks of the usual response, so that they are

@@ -79,9 +79,10 @@ type Channel struct {
 	// invoker is the interceptor chain; nil without interceptors.
 	invoker Invoker
 
-	snap   atomic.Pointer[snapshot]
-	blocks blockCache
-	memo   responseMemo
+	snap    atomic.Pointer[snapshot]
+	blocks  blockCache
+	memo    responseMemo
+	timeout atomic.Pointer[timeoutMemo]
 	// attempts keeps the memory of unary attempts that have ended.
 	attempts sync.Pool
 

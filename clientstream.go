@@ -19,16 +19,15 @@ import (
 // attempt. Who needs both takes receiving first.
 type clientStream struct {
 	attempt
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	// stop detaches the stream from ctx.
-	stop func() bool
-	call *Call
+	// ctx is the call's, and opening the same until the call is closed: what is
+	// waited for before there is a stream to reset.
+	ctx     context.Context
+	opening closable
+	call    *Call
+	// driven is the next of the streams that CallUnary closes.
+	driven *clientStream
 
 	sending, receiving turn
-	// opened is closed when the stream has been opened or cannot be. Only the
-	// kinds with one request open late, with the request.
-	opened chan struct{}
 
 	// The sending turn guards these.
 	openErr    error
@@ -40,6 +39,15 @@ type clientStream struct {
 	inbox    inbox
 
 	mu sync.Mutex
+	// opened tells that the stream has been opened, or cannot be. Only the kinds
+	// with one request open late, with the request. Who waits for it makes
+	// openedCh.
+	opened   bool
+	openedCh chan struct{}
+	// live is the stream while there is one, for Close to reset.
+	live transport.Stream
+	// stop detaches the call from ctx; nil if it is not attached.
+	stop func() bool
 	// ended tells that the call has ended, and result how: nil is OK.
 	ended  bool
 	result error
@@ -61,16 +69,21 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 	if ctx.Err() != nil {
 		return nil, contextError(ctx, "before the call was sent", nil)
 	}
-	s := &clientStream{call: call, opened: make(chan struct{})}
+	s := &clientStream{call: call, ctx: ctx, opening: closable{Context: ctx}}
 	if call.params != nil {
 		s.params = *call.params
 	}
 	if err := s.begin(c, call.Method, call.RequestHeader); err != nil {
 		return nil, err
 	}
-	s.ctx, s.cancel = context.WithCancelCause(ctx)
-	// The end of ctx must reach the peer even if nobody sends or receives.
-	s.stop = context.AfterFunc(s.ctx, s.contextEnded)
+	if s.params.driven != nil {
+		s.params.driven.add(s)
+	} else if ctx.Done() != nil {
+		// The end of ctx must reach the peer even if nobody sends or receives.
+		s.mu.Lock()
+		s.stop = context.AfterFunc(ctx, s.contextEnded)
+		s.mu.Unlock()
+	}
 	if !call.Method.Kind.oneRequest() {
 		// The peer may answer before it has a message.
 		if err := s.openWith(nil, false); err != nil {
@@ -85,12 +98,31 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 // openWith opens the stream. It is called once, with the sending turn or before
 // anybody else knows of s.
 func (s *clientStream) openWith(data []byte, end bool) error {
-	defer close(s.opened)
-	s.openErr = s.attempt.open(s.ctx, data, end)
+	s.openErr = s.attempt.open(&s.opening, data, end)
 	if s.openErr == nil {
 		s.call.setPeer(s.stream.Conn().Info())
 	}
+	s.mu.Lock()
+	s.opened = true
+	if s.openedCh != nil {
+		close(s.openedCh)
+	}
+	s.mu.Unlock()
+	s.nowLive()
 	return s.openErr
+}
+
+// nowLive lets Close know of a stream that has been opened.
+func (s *clientStream) nowLive() {
+	if s.stream == nil {
+		return
+	}
+	s.mu.Lock()
+	s.live = s.stream
+	s.mu.Unlock()
+	if s.opening.closed() != nil {
+		s.stream.Reset(transport.ReasonCanceled)
+	}
 }
 
 // contextEnded ends the call with its context. Whoever sends or receives is
@@ -258,11 +290,21 @@ func (s *clientStream) Receive(msg any) error {
 
 // awaitOpen waits until a stream that opens late has been opened.
 func (s *clientStream) awaitOpen() error {
+	s.mu.Lock()
+	if s.opened {
+		s.mu.Unlock()
+		return s.openErr
+	}
+	if s.openedCh == nil {
+		s.openedCh = make(chan struct{})
+	}
+	opened := s.openedCh
+	s.mu.Unlock()
 	select {
-	case <-s.opened:
-	case <-s.ctx.Done():
+	case <-opened:
+	case <-s.opening.Done():
 		// The sender sees the same, and ends the call if it is at work.
-		return s.closedOr(contextError(s.ctx, "before the call was sent", nil))
+		return s.closedOr(contextError(&s.opening, "before the call was sent", nil))
 	}
 	return s.openErr
 }
@@ -322,11 +364,12 @@ func (s *clientStream) retry(err error) bool {
 		return false
 	}
 	s.stream.Close()
-	if s.attempt.open(s.ctx, s.body, true) != nil {
+	if s.attempt.open(&s.opening, s.body, true) != nil {
 		// The first failure says more.
 		return false
 	}
 	s.parsed, s.inbox = false, inbox{}
+	s.nowLive()
 	s.call.setPeer(s.stream.Conn().Info())
 	return true
 }
@@ -346,7 +389,7 @@ func (s *clientStream) finishReceiving(result error) error {
 
 // closedOr is err, unless the call failed because Close was called.
 func (s *clientStream) closedOr(err error) error {
-	if err != nil && errors.Is(context.Cause(s.ctx), errStreamClosed) {
+	if err != nil && s.opening.closed() != nil && s.ctx.Err() == nil {
 		return channelError(status.Canceled, "the call was abandoned", errStreamClosed)
 	}
 	return err
@@ -360,13 +403,16 @@ func (s *clientStream) finish(result error) {
 		s.mu.Unlock()
 		return
 	}
-	s.ended, s.result = true, result
+	s.ended, s.result, s.live = true, result, nil
+	stop := s.stop
 	s.mu.Unlock()
-	s.stop()
+	if stop != nil {
+		stop()
+	}
 	if s.stream != nil {
 		s.stream.Close()
 	}
-	s.cancel(nil)
+	s.opening.end()
 	s.release()
 }
 
@@ -418,11 +464,17 @@ func (s *clientStream) Trailer() metadata.MD {
 
 // Close implements [Stream].
 func (s *clientStream) Close() error {
-	if _, ended := s.outcome(); ended {
+	s.mu.Lock()
+	ended, live := s.ended, s.live
+	s.mu.Unlock()
+	if ended {
 		return nil
 	}
-	s.stop()
-	s.cancel(errStreamClosed)
+	// Whoever sends or receives stops.
+	s.opening.close(errStreamClosed)
+	if live != nil {
+		live.Reset(transport.ReasonCanceled)
+	}
 	s.receiving.take()
 	s.sending.take()
 	s.finish(channelError(status.Canceled, "the call was abandoned", errStreamClosed))

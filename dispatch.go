@@ -48,8 +48,9 @@ func (m *requestMemo) entry(b *transport.Block) *atomic.Pointer[request] {
 	return &m.entries[maphash.Comparable(m.seed, b)%memoSize]
 }
 
-// read returns what follows from a header section, and the call's timeout.
-func (s *Server) read(h *transport.Header) (*request, time.Duration) {
+// read returns what follows from a header section, and the call's timeout. What
+// is shared belongs to other calls too.
+func (s *Server) read(h *transport.Header) (r *request, timeout time.Duration, shared bool) {
 	entry := s.memo.entry(h.Block)
 	base := entry.Load()
 	if base == nil || base.block != h.Block {
@@ -59,20 +60,19 @@ func (s *Server) read(h *transport.Header) (*request, time.Duration) {
 		s.resolve(base)
 		entry.Store(base)
 	}
-	switch {
-	case len(h.More) == 0 && base.parsed.Metadata == nil:
-		return base, base.parsed.Timeout
-	case len(h.More) == 1 && h.More[0].Name == "grpc-timeout" &&
-		base.parsed.Metadata == nil && base.parsed.Timeout == protocol.NoTimeout && base.failure == nil:
+	if len(h.More) == 0 {
+		return base, base.parsed.Timeout, true
+	}
+	if len(h.More) == 1 && h.More[0].Name == "grpc-timeout" && base.parsed.Timeout == protocol.NoTimeout && base.failure == nil {
 		// Deadlines differ from call to call, and nothing else may.
 		if timeout, err := protocol.ParseTimeout(h.More[0].Value); err == nil {
-			return base, timeout
+			return base, timeout, true
 		}
 	}
 	own := &request{block: h.Block, parsed: base.parsed.Fork()}
 	own.parsed.Add(h.More)
 	s.resolve(own)
-	return own, own.parsed.Timeout
+	return own, own.parsed.Timeout, false
 }
 
 // resolve finds out what a request asks for.
@@ -165,7 +165,7 @@ func (s *Server) rejectSubtype(subtype string) *protocol.Rejection {
 // ServeStream implements [transport.Handler].
 func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 	s := v.server
-	r, timeout := s.read(h)
+	r, timeout, shared := s.read(h)
 	switch {
 	case r.rejection != nil:
 		reject(stream, r.rejection)
@@ -176,8 +176,8 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 	}
 	call := &serverCall{server: s, request: r, stream: stream}
 	call.Call = Call{Method: r.route.method, server: call, peer: stream.Conn().Info()}
-	if r.parsed.Metadata != nil {
-		call.RequestHeader = r.parsed.Metadata
+	if call.RequestHeader = r.parsed.Metadata; shared {
+		call.RequestHeader = r.parsed.Metadata.Clone() // the handler may change it
 	}
 	call.ctx = callContext{values: v.values, call: &call.Call}
 	call.serve(timeout)

@@ -92,10 +92,15 @@ type callParams struct {
 	waitForReady   bool
 	receiveHeader  *metadata.MD
 	receiveTrailer *metadata.MD
+	// driven is set for a call that is driven.
+	driven *drivenStreams
 }
 
 // apply returns md with the headers among opts appended.
 func (p *callParams) apply(md metadata.MD, opts []CallOption) metadata.MD {
+	if md == nil && len(opts) > 0 && opts[0].kind == optHeader {
+		md = make(metadata.MD, 0, len(opts))
+	}
 	for i := range opts {
 		o := &opts[i]
 		switch o.kind {

@@ -19,16 +19,7 @@ func CallUnary(ctx context.Context, caller Caller, m *Method, req, resp any, opt
 	if c, ok := caller.(*Channel); ok && c.invoker == nil {
 		return c.unary(ctx, m, req, resp, opts)
 	}
-	call := NewCall(m, opts...)
-	stream, err := caller.Start(ctx, call)
-	if err != nil {
-		return err
-	}
-	err = exchange(stream, req, resp)
-	_ = stream.Close()
-	call.deliver(stream)
-	call.deliverTrailer(stream)
-	return err
+	return drive(ctx, caller, m, req, resp, opts)
 }
 
 // exchange sends the only request of a call and receives its only response.

@@ -48,8 +48,7 @@ const NoTimeout time.Duration = -1
 // because it hardly ever does. The error is as of AppendMetadata.
 func AppendRequest(dst []Field, timeout time.Duration, md metadata.MD) ([]Field, error) {
 	if timeout >= 0 {
-		var b [maxTimeoutDigits + 1]byte
-		dst = append(dst, Field{Name: nameTimeout, Value: string(AppendTimeout(b[:0], timeout))})
+		dst = append(dst, TimeoutField(timeout))
 	}
 	if len(md) == 0 {
 		return dst, nil

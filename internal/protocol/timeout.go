@@ -26,6 +26,28 @@ var timeoutUnits = [...]struct {
 	{'H', time.Hour},
 }
 
+// RoundTimeout rounds up by a hundredth of d at most, and never by more than a
+// millisecond: to a value that other calls with the same timeout have too, which
+// header compression sends in a byte. The client's own deadline stays what it is.
+func RoundTimeout(d time.Duration) time.Duration {
+	step := time.Millisecond
+	for step > d/100 {
+		if step /= 10; step <= time.Microsecond {
+			return d
+		}
+	}
+	if d > math.MaxInt64-step {
+		return d
+	}
+	return (d + step - 1) / step * step
+}
+
+// TimeoutField returns the field grpc-timeout.
+func TimeoutField(d time.Duration) Field {
+	var b [maxTimeoutDigits + 1]byte
+	return Field{Name: nameTimeout, Value: string(AppendTimeout(b[:0], d))}
+}
+
 var errTimeout = errors.New("the field grpc-timeout is malformed: want 1 to 8 digits and one of H, M, S, m, u, n")
 
 // AppendTimeout appends d as the value of grpc-timeout, in the finest unit that

@@ -273,3 +273,25 @@ func TestContentType(t *testing.T) {
 		}
 	}
 }
+
+func TestRoundTimeout(t *testing.T) {
+	for _, c := range []struct{ d, want time.Duration }{
+		{9999*time.Millisecond + 1, 10 * time.Second},
+		{10 * time.Second, 10 * time.Second},
+		{199*time.Millisecond + 999*time.Microsecond, 200 * time.Millisecond},
+		{99*time.Millisecond + 950*time.Microsecond, 100 * time.Millisecond},
+		{99*time.Millisecond + 850*time.Microsecond, 99*time.Millisecond + 900*time.Microsecond},
+		{1*time.Millisecond + 1, 1*time.Millisecond + 10*time.Microsecond},
+		{999 * time.Microsecond, 999 * time.Microsecond},
+		{1, 1}, {0, 0}, {math.MaxInt64, math.MaxInt64},
+	} {
+		if got := RoundTimeout(c.d); got != c.want {
+			t.Errorf("RoundTimeout(%v) = %v, want %v", c.d, got, c.want)
+		}
+	}
+	for d := time.Duration(1); d > 0 && d < math.MaxInt64/11; d = d*11/10 + 1 {
+		if got := RoundTimeout(d); got < d || got-d > d/100 || got-d > time.Millisecond {
+			t.Errorf("RoundTimeout(%v) = %v", d, got)
+		}
+	}
+}

@@ -17,6 +17,25 @@ type sentBlocks struct {
 	blocks map[*transport.Block]*sentBlock
 	last   *transport.Block // the one used last, and
 	known  *sentBlock       // what is known of it
+
+	timeout string // the last one sent, and
+	repeats int    // how often it was the same
+}
+
+// timeoutRepeats is how often a timeout must be the same to be worth an entry in
+// the compression table. Most programs have few timeouts; those that pass on
+// deadlines have a new one each time, which would only push others out.
+const timeoutRepeats = 3
+
+func (s *sentBlocks) timeoutIndexing(value string) hpack.Indexing {
+	if value != s.timeout {
+		s.timeout, s.repeats = value, 0
+		return hpack.IndexNever
+	}
+	if s.repeats++; s.repeats < timeoutRepeats {
+		return hpack.IndexNever
+	}
+	return hpack.IndexAlways
 }
 
 type sentBlock struct {
@@ -65,7 +84,7 @@ func (c *Conn) appendHeaderLocked(id uint32, h *transport.Header, end bool) {
 	for i := range h.More {
 		indexing := hpack.IndexAuto
 		if h.More[i].Name == "grpc-timeout" {
-			indexing = hpack.IndexNever // varies from call to call: it would only push others out
+			indexing = c.sent.timeoutIndexing(h.More[i].Value)
 		}
 		dst = c.enc.AppendField(dst, h.More[i], indexing)
 	}
