@@ -277,10 +277,23 @@ func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool
 	return a.messenger.open(env, a.decompressor, msg), false
 }
 
-// release gives the request's buffer back.
-func (a *attempt) release() {
+// borrowAttempt lends an attempt, which has no trace of who had it before.
+func (c *Channel) borrowAttempt() *attempt {
+	if a, ok := c.attempts.Get().(*attempt); ok {
+		return a
+	}
+	return new(attempt)
+}
+
+// giveAttempt takes an attempt back that nobody uses any more, and closes its
+// stream: one that has not finished is reset by that.
+func (c *Channel) giveAttempt(a *attempt) {
+	if a.stream != nil {
+		a.stream.Close()
+	}
 	if a.body != nil && !a.kept {
 		buffer.Put(a.body)
 	}
-	a.body = nil
+	*a = attempt{}
+	c.attempts.Put(a)
 }

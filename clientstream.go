@@ -18,7 +18,9 @@ import (
 // sending and receiving are turns: whoever has one owns that part of the
 // attempt. Who needs both takes receiving first.
 type clientStream struct {
-	attempt
+	// attempt is lent by the channel until the call ends. What is asked for
+	// afterwards is in header and trailer.
+	*attempt
 	// ctx is the call's, and opening the same until the call is closed: what is
 	// waited for before there is a stream to reset.
 	ctx     context.Context
@@ -51,6 +53,10 @@ type clientStream struct {
 	// ended tells that the call has ended, and result how: nil is OK.
 	ended  bool
 	result error
+	// header and trailer are the response's metadata once the call has ended,
+	// and hasHeader tells whether there was a header section.
+	header, trailer metadata.MD
+	hasHeader       bool
 }
 
 var _ Stream = (*clientStream)(nil)
@@ -69,11 +75,12 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 	if ctx.Err() != nil {
 		return nil, contextError(ctx, "before the call was sent", nil)
 	}
-	s := &clientStream{call: call, ctx: ctx, opening: closable{Context: ctx}}
+	s := &clientStream{attempt: c.borrowAttempt(), call: call, ctx: ctx, opening: closable{Context: ctx}}
 	if call.params != nil {
 		s.params = *call.params
 	}
 	if err := s.begin(c, call.Method, call.RequestHeader); err != nil {
+		c.giveAttempt(s.attempt)
 		return nil, err
 	}
 	if s.params.driven != nil {
@@ -404,16 +411,15 @@ func (s *clientStream) finish(result error) {
 		return
 	}
 	s.ended, s.result, s.live = true, result, nil
+	s.header, s.trailer, s.hasHeader = s.response.Metadata, s.attempt.trailer, s.parsed
 	stop := s.stop
 	s.mu.Unlock()
 	if stop != nil {
 		stop()
 	}
-	if s.stream != nil {
-		s.stream.Close()
-	}
 	s.opening.end()
-	s.release()
+	s.ch.giveAttempt(s.attempt)
+	s.attempt = nil
 }
 
 // tell tells those who asked of the call's end, if it has ended. It is called
@@ -429,13 +435,16 @@ func (s *clientStream) Header() (metadata.MD, error) {
 	defer s.tell()
 	s.receiving.take()
 	defer s.receiving.give()
-	if result, ended := s.outcome(); ended && !s.parsed {
-		return nil, result
+	if result, ended := s.outcome(); ended {
+		if !s.hasHeader {
+			return nil, result
+		}
+		return s.header.Clone(), nil
+	}
+	if err := s.awaitOpen(); err != nil {
+		return nil, err
 	}
 	for !s.parsed {
-		if err := s.awaitOpen(); err != nil {
-			return nil, err
-		}
 		h, err := s.stream.Header(s.ctx)
 		if err != nil {
 			if s.retry(err) {

@@ -62,10 +62,7 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 	if ctx.Err() != nil {
 		return contextError(ctx, "before the call was sent", nil)
 	}
-	a, _ := c.attempts.Get().(*attempt)
-	if a == nil {
-		a = new(attempt)
-	}
+	a := c.borrowAttempt()
 	// Also when the codec, which is the program's, panics.
 	defer c.endUnary(a)
 
@@ -95,7 +92,7 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 	}
 }
 
-// endUnary delivers what the options asked for, and keeps the memory.
+// endUnary delivers what the options asked for, and gives the attempt back.
 func (c *Channel) endUnary(a *attempt) {
 	if p := a.params.receiveHeader; p != nil && a.parsed {
 		*p = a.response.Metadata
@@ -103,11 +100,5 @@ func (c *Channel) endUnary(a *attempt) {
 	if p := a.params.receiveTrailer; p != nil {
 		*p = a.trailer
 	}
-	if a.stream != nil {
-		// A stream that has not finished is reset by this.
-		a.stream.Close()
-	}
-	a.release()
-	*a = attempt{}
-	c.attempts.Put(a)
+	c.giveAttempt(a)
 }
