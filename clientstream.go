@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/yodelrpc/yodel/internal/buffer"
 	"github.com/yodelrpc/yodel/internal/envelope"
@@ -50,8 +51,9 @@ type clientStream struct {
 	live transport.Stream
 	// stop detaches the call from ctx; nil if it is not attached.
 	stop func() bool
-	// ended tells that the call has ended, and result how: nil is OK.
-	ended  bool
+	// ended tells that the call has ended, and result how: nil is OK. ended is
+	// set last, and may be read without mu.
+	ended  atomic.Bool
 	result error
 	// header and trailer are the response's metadata once the call has ended,
 	// and hasHeader tells whether there was a header section.
@@ -145,9 +147,10 @@ func (s *clientStream) contextEnded() {
 
 // outcome returns the result of a call that has ended.
 func (s *clientStream) outcome() (result error, ended bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.result, s.ended
+	if !s.ended.Load() {
+		return nil, false
+	}
+	return s.result, true
 }
 
 // asReceived is a result as Receive returns it.
@@ -406,12 +409,13 @@ func (s *clientStream) closedOr(err error) error {
 // the first call counts.
 func (s *clientStream) finish(result error) {
 	s.mu.Lock()
-	if s.ended {
+	if s.ended.Load() {
 		s.mu.Unlock()
 		return
 	}
-	s.ended, s.result, s.live = true, result, nil
+	s.result, s.live = result, nil
 	s.header, s.trailer, s.hasHeader = s.response.Metadata, s.attempt.trailer, s.parsed
+	s.ended.Store(true)
 	stop := s.stop
 	s.mu.Unlock()
 	if stop != nil {
@@ -474,9 +478,9 @@ func (s *clientStream) Trailer() metadata.MD {
 // Close implements [Stream].
 func (s *clientStream) Close() error {
 	s.mu.Lock()
-	ended, live := s.ended, s.live
+	live := s.live
 	s.mu.Unlock()
-	if ended {
+	if s.ended.Load() {
 		return nil
 	}
 	// Whoever sends or receives stops.

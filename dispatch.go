@@ -179,6 +179,9 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 	if call.RequestHeader = r.parsed.Metadata; shared {
 		call.RequestHeader = r.parsed.Metadata.Clone() // the handler may change it
 	}
+	if kind := r.route.method.Kind; !kind.oneRequest() || !kind.oneResponse() {
+		call.flow = new(serverFlow)
+	}
 	call.ctx = callContext{values: v.values, call: &call.Call}
 	call.serve(timeout)
 }

@@ -66,11 +66,23 @@ func (m *messenger) seal(msg any, compressor encoding.Compressor) ([]byte, error
 	return sealed, nil
 }
 
+// sizedAppender is a codec that need not find out a message's size twice.
+type sizedAppender interface {
+	AppendSized(dst []byte, msg any) ([]byte, error)
+}
+
+// append appends msg, whose Size has just been called, in an envelope.
 func (m *messenger) append(b []byte, msg any, compressor encoding.Compressor) ([]byte, error) {
 	if compressor != nil {
 		return m.appendCompressed(b, msg, compressor)
 	}
-	b, err := m.codec.Append(envelope.Reserve(b), msg)
+	var err error
+	b = envelope.Reserve(b)
+	if codec, ok := m.codec.(sizedAppender); ok {
+		b, err = codec.AppendSized(b, msg)
+	} else {
+		b, err = m.codec.Append(b, msg)
+	}
 	if err != nil {
 		return nil, m.notEncoded(err)
 	}

@@ -35,8 +35,8 @@ type serverCall struct {
 	answer   []byte
 	sendFail error
 
-	// inbox is guarded by the receiving turn; methods with one request lack it.
-	inbox *inbox
+	// flow is what methods with streams have.
+	flow *serverFlow
 
 	// Call.mu guards these.
 
@@ -70,6 +70,13 @@ func (s *serverCall) customLocked() *responseCustom {
 		s.custom = new(responseCustom)
 	}
 	return s.custom
+}
+
+// serverFlow is what a call with streams needs for each of its messages.
+type serverFlow struct {
+	// inbox is guarded by the receiving turn, and scratch by the sending turn.
+	inbox   inbox
+	scratch sendScratch
 }
 
 var errReturned = errors.New("yodel: the handler has returned, and that ended the call")
@@ -196,10 +203,7 @@ func (s *serverCall) Receive(msg any) error {
 	var only inbox
 	in := &only
 	if !one {
-		if s.inbox == nil {
-			s.inbox = new(inbox)
-		}
-		in = s.inbox
+		in = &s.flow.inbox
 	}
 	if s.ctx.ended() != nil || !in.ready(m.maxReceive) {
 		if err := in.fill(context.Background(), s.stream, s.server.limits.demand(one)); err != nil {
@@ -234,8 +238,12 @@ func (s *serverCall) Receive(msg any) error {
 func (s *serverCall) Send(msg any) error {
 	s.sending.take()
 	defer s.sending.give()
-	if err := s.usable(); err != nil {
-		return err
+	s.mu.Lock()
+	compressor := s.useCompressorLocked()
+	returned, headerSent := s.returned, s.headerSent
+	s.mu.Unlock()
+	if returned {
+		return s.usable()
 	}
 	if s.sendFail != nil {
 		return s.sendFail
@@ -245,7 +253,7 @@ func (s *serverCall) Send(msg any) error {
 	if one && s.answer != nil {
 		return status.New(status.Internal, "server: the handler of "+s.Method.Path()+" sent a second response")
 	}
-	data, err := m.seal(msg, s.useCompressor())
+	data, err := m.seal(msg, compressor)
 	if err != nil {
 		// A message that is missing must not end as OK.
 		s.sendFail = err
@@ -255,7 +263,7 @@ func (s *serverCall) Send(msg any) error {
 		s.answer = data
 		return nil
 	}
-	if err = s.write(data); err != nil {
+	if err = s.write(data, headerSent); err != nil {
 		s.sendFail = err
 	}
 	return err
@@ -263,22 +271,22 @@ func (s *serverCall) Send(msg any) error {
 
 // write sends a message, and the header section before it if that has not left.
 // It gives data back.
-func (s *serverCall) write(data []byte) error {
-	sc := s.server.scratch()
-	defer s.server.giveScratch(sc)
-	sc.out.Data = data
-	defer func() {
-		if !sc.out.DataKept {
-			buffer.Put(data)
+func (s *serverCall) write(data []byte, headerSent bool) error {
+	sc := &s.flow.scratch
+	sc.out = transport.Outgoing{Data: data}
+	var err error
+	if !headerSent {
+		err = s.takeHeader(sc)
+	}
+	if err == nil {
+		if err = s.stream.Send(context.Background(), &sc.out); err != nil {
+			err = s.lost(err)
 		}
-	}()
-	if err := s.takeHeader(sc); err != nil {
-		return err
 	}
-	if err := s.stream.Send(context.Background(), &sc.out); err != nil {
-		return s.lost(err)
+	if !sc.out.DataKept {
+		buffer.Put(data)
 	}
-	return nil
+	return err
 }
 
 // takeHeader adds the header section to what is sent, once.
@@ -301,12 +309,6 @@ func (s *serverCall) takeHeader(sc *sendScratch) error {
 	}
 	sc.out.Header = &sc.head
 	return nil
-}
-
-func (s *serverCall) useCompressor() encoding.Compressor {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.useCompressorLocked()
 }
 
 // useCompressorLocked returns what compresses the responses, and fixes it. What

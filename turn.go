@@ -1,16 +1,26 @@
 package yodel
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // turn is a lock for what may wait long, such as sending under flow control.
 // Unlike a mutex, a goroutine that waits for its turn counts as blocked for
 // testing/synctest. The zero value is free.
 type turn struct {
+	state atomic.Int32
 	mu    sync.Mutex
-	taken bool
 	// first is who gets the turn next.
 	first *turnWaiter
 }
+
+// The states of a turn. One that is contended may have waiters.
+const (
+	turnFree int32 = iota
+	turnTaken
+	turnContended
+)
 
 type turnWaiter struct {
 	// yours is closed to hand the turn over.
@@ -20,9 +30,11 @@ type turnWaiter struct {
 
 // take waits for the turn.
 func (t *turn) take() {
+	if t.tryTake() {
+		return
+	}
 	t.mu.Lock()
-	if !t.taken {
-		t.taken = true
+	if t.state.Swap(turnContended) == turnFree {
 		t.mu.Unlock()
 		return
 	}
@@ -37,21 +49,18 @@ func (t *turn) take() {
 }
 
 // tryTake takes the turn if it is free.
-func (t *turn) tryTake() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	free := !t.taken
-	t.taken = true
-	return free
-}
+func (t *turn) tryTake() bool { return t.state.CompareAndSwap(turnFree, turnTaken) }
 
 // give passes the turn on.
 func (t *turn) give() {
+	if t.state.CompareAndSwap(turnTaken, turnFree) {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := t.first
 	if w == nil {
-		t.taken = false
+		t.state.Store(turnFree)
 		return
 	}
 	t.first = w.next

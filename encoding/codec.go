@@ -77,6 +77,17 @@ func (Proto) Append(dst []byte, msg any) ([]byte, error) {
 	}
 }
 
+// AppendSized is Append for a message whose Size has just been called, and which
+// has not changed since: it need not find out the sizes of all its parts again.
+func (c Proto) AppendSized(dst []byte, msg any) ([]byte, error) {
+	if m, ok := msg.(proto.Message); ok {
+		if _, vt := msg.(vtMarshaler); !vt {
+			return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(dst, m)
+		}
+	}
+	return c.Append(dst, msg)
+}
+
 func appendVT(dst []byte, m vtMarshaler) ([]byte, error) {
 	at, size := len(dst), m.SizeVT()
 	dst = grow(dst, size)[:at+size]
