@@ -76,6 +76,8 @@ type Conn struct {
 	blocked    []*stream // wait for sendWindow, first come first served
 	recvWindow h2.RecvWindow
 	unread     int // buffered bytes that nobody waits for
+	proven     int // size of the largest message that has come whole
+	ahead      int // memory that messages have got before their bytes
 	streamSize int // current receive window of new streams
 	estimator  h2.Estimator
 	budget     h2.Budget

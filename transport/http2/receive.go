@@ -170,7 +170,7 @@ func (c *Conn) bufferLocked(st *stream, data []byte) {
 		unread := st.buf[st.off:]
 		size := max(len(unread)+len(data), min(len(unread)+len(unread)/2, len(unread)+maxGrowth))
 		if st.need > size {
-			size = min(st.need, max(readSize, 2*size))
+			size = c.roomLocked(st, max(readSize, 2*size))
 		}
 		grown := append(buffer.Get(size), unread...)
 		switch {
@@ -183,6 +183,30 @@ func (c *Conn) bufferLocked(st *stream, data []byte) {
 		st.buf, st.off = grown, 0
 	}
 	st.buf = append(st.buf, data...)
+}
+
+// maxAhead bounds, on one connection, the memory for messages of which nothing
+// has come yet.
+const maxAhead = 1 << 20
+
+// roomLocked returns how large a buffer to make for the message that st's
+// receiver waits for: usual, which is in proportion to what has come, or at once
+// all that the message needs, if a message of that size has come before. A peer
+// that only announces messages gets nothing for it, and one that has sent one
+// gets maxAhead for all that it announces.
+func (c *Conn) roomLocked(st *stream, usual int) int {
+	if ahead := st.need - usual; ahead > 0 && st.need <= c.proven && c.ahead+ahead <= maxAhead {
+		st.ahead += ahead
+		c.ahead += ahead
+		return st.need
+	}
+	return min(st.need, usual)
+}
+
+// notAheadLocked takes back what roomLocked has given.
+func (c *Conn) notAheadLocked(st *stream) {
+	c.ahead -= st.ahead
+	st.ahead = 0
 }
 
 // endedLocked notes that the peer has sent everything.

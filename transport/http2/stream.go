@@ -54,6 +54,7 @@ type stream struct {
 	old                          []byte // the lent bytes' memory, if buf has moved on
 	window                       h2.RecvWindow
 	unread                       int // bytes counted in Conn.unread
+	ahead                        int // counted in Conn.ahead
 	demand                       transport.Demand
 	need                         int
 	sleeping                     bool // Await or Header wait for wake
@@ -186,6 +187,7 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 		}
 		if len(buffered) >= need {
 			if st.need > 0 {
+				c.proven = max(c.proven, st.need)
 				st.demand, st.need = nil, 0
 				st.window.Demand(0)
 			}
@@ -214,6 +216,7 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 func (c *Conn) deliverLocked(st *stream) {
 	s := st.handle
 	s.rest = st.buf[st.off:]
+	c.proven = max(c.proven, len(s.rest))
 	st.lent = len(s.rest) > 0
 	s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, true, st.gotTrailer
 	st.inside--
@@ -352,6 +355,7 @@ func (s *Stream) Discard(n int) {
 	if st.off == len(st.buf) {
 		buffer.Put(st.buf)
 		st.buf, st.off = nil, 0
+		c.notAheadLocked(st)
 	}
 	if u := min(n, st.unread); u > 0 {
 		st.unread -= u
@@ -381,6 +385,7 @@ func (c *Conn) dropBufferedLocked(st *stream) {
 		buffer.Put(st.buf)
 	}
 	st.buf, st.off = nil, 0
+	c.notAheadLocked(st)
 	if st.unread > 0 {
 		u := st.unread
 		st.unread = 0
