@@ -152,7 +152,7 @@ func (c *Conn) flushNow(yield bool) {
 	c.flushing = true
 	c.mu.Unlock()
 	if c.raw == nil {
-		go c.writeAll()
+		go c.writeAllSoon(yield)
 		return
 	}
 	if yield {
@@ -179,6 +179,15 @@ func (c *Conn) writeRounds() {
 		c.wrote(err)
 	}
 	go c.writeAll()
+}
+
+// writeAllSoon is writeAll by a goroutine of its own, which would run before all
+// others that are ready to.
+func (c *Conn) writeAllSoon(yield bool) {
+	if yield {
+		runtime.Gosched()
+	}
+	c.writeAll()
 }
 
 // writeAll writes until nothing is pending. Its goroutine ends then, or with the
