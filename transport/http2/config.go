@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/yodelrpc/yodel/internal/h2"
@@ -73,7 +74,8 @@ type ListenerConfig struct {
 }
 
 // Dialer makes client connections over TCP and unix sockets. The zero value is
-// plaintext and ready to use. It implements [transport.Dialer].
+// plaintext and ready to use. It must not be changed, nor copied, once it has
+// been used. It implements [transport.Dialer].
 type Dialer struct {
 	// Handshaker secures connections; nil leaves them as they are.
 	Handshaker transport.Handshaker
@@ -84,6 +86,8 @@ type Dialer struct {
 	Registry *transport.Registry
 	// Logger hears of connections that end in error; nil is silent.
 	Logger *slog.Logger
+
+	resolved atomic.Pointer[Config]
 }
 
 var (

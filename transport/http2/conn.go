@@ -27,7 +27,7 @@ type Conn struct {
 	role     h2.Role
 	nc       net.Conn
 	raw      *rawSocket // nil if nc is not a plain socket
-	cfg      Config
+	cfg      *Config // shared with others, and not changed
 	info     transport.ConnInfo
 	registry *transport.Registry
 	logger   *slog.Logger
@@ -35,6 +35,8 @@ type Conn struct {
 	events  transport.ConnEvents // client
 	handler transport.Handler    // server
 	workers *workers             // server
+	// ended is called when the connection has; nil does nothing.
+	ended func()
 	// offenders is shared by the connections of a listener; nil if there is none.
 	offenders *offenders
 
@@ -70,6 +72,7 @@ type Conn struct {
 	drainTimer *time.Timer // until the final GOAWAY
 	enc        *hpack.Encoder
 	sent       sentBlocks
+	wakes      wakes
 	sleepers   int // receivers that wait
 	senders    int // senders that wait for a window
 	sendWindow h2.SendWindow
@@ -80,7 +83,7 @@ type Conn struct {
 	ahead      int // memory that messages have got before their bytes
 	streamSize int // current receive window of new streams
 	estimator  h2.Estimator
-	budget     h2.Budget
+	budget     *h2.Budget // nil until something is charged
 	pingPolicy h2.PingPolicy
 
 	out          pending // frames to be written
@@ -97,7 +100,7 @@ type Conn struct {
 
 var _ transport.Conn = (*Conn)(nil)
 
-func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg Config) *Conn {
+func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *Conn {
 	protocol := "h2c"
 	if auth != nil && auth.SecurityProtocol() != "insecure" {
 		protocol = "h2"
@@ -127,7 +130,6 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg Config) *Co
 		acks:       h2.NewSettingsAcks(cfg.Limits.SettingsTime),
 		replies:    h2.NewReplies(cfg.Limits),
 		pingPolicy: h2.NewPingPolicy(cfg.Limits),
-		budget:     h2.NewBudget(cfg.Limits, time.Now()),
 	}
 	c.reading.taken = true
 	c.reading.resume = make(chan struct{}, 1)
@@ -255,9 +257,9 @@ func (c *Conn) finishLocked() {
 	}
 	c.finished = true
 	c.out.reset()
-	if c.raw == nil {
+	if c.raw == nil || c.ended != nil {
 		// Over TLS it waits for the peer to take the closing alert. The
-		// goroutine ends with that.
+		// goroutine ends with that, and with what the owner does.
 		go c.release()
 		return
 	}
@@ -269,6 +271,9 @@ func (c *Conn) release() {
 	_ = c.nc.Close()
 	c.registry.Remove(c.info.ID)
 	close(c.done)
+	if c.ended != nil {
+		c.ended()
+	}
 }
 
 // lostError is the end of a connection by the network's doing.

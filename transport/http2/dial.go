@@ -11,7 +11,7 @@ import (
 
 // Dial implements [transport.Dialer].
 func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transport.ConnEvents, parent transport.ID) (transport.Conn, error) {
-	cfg := d.Config.withDefaults(h2.Client)
+	cfg := d.limits()
 	dial := d.DialContext
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
@@ -52,6 +52,16 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 	return c, nil
 }
 
+// limits returns the configuration that the Dialer's connections share.
+func (d *Dialer) limits() *Config {
+	if cfg := d.resolved.Load(); cfg != nil {
+		return cfg
+	}
+	cfg := d.Config.withDefaults(h2.Client)
+	d.resolved.CompareAndSwap(nil, &cfg)
+	return d.resolved.Load()
+}
+
 // Scheme implements [transport.Schemer].
 func (d *Dialer) Scheme() string {
 	if d.Handshaker == nil {
@@ -61,7 +71,7 @@ func (d *Dialer) Scheme() string {
 }
 
 // secure runs a security handshake within its time, and closes raw if it fails.
-func secure(ctx context.Context, cfg Config, raw net.Conn, handshake func(context.Context) (net.Conn, transport.AuthInfo, error)) (net.Conn, transport.AuthInfo, error) {
+func secure(ctx context.Context, cfg *Config, raw net.Conn, handshake func(context.Context) (net.Conn, transport.AuthInfo, error)) (net.Conn, transport.AuthInfo, error) {
 	if cfg.Limits.HandshakeTime > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, cfg.Limits.HandshakeTime,

@@ -22,7 +22,7 @@ type Listener struct {
 	id        transport.ID
 	workers   workers
 	offenders *offenders
-	group     sync.WaitGroup // one goroutine a connection
+	group     sync.WaitGroup // of connections
 
 	mu       sync.Mutex
 	open     map[net.Conn]*Conn // nil while the handshake lasts
@@ -73,7 +73,8 @@ func (l *Listener) acceptAll(ctx context.Context, h transport.Handler) error {
 		raw, err := l.lis.Accept()
 		if err == nil {
 			delay = least
-			l.group.Go(func() { l.serve(ctx, raw, h) })
+			l.group.Add(1)
+			go l.handshake(ctx, raw, h)
 			continue
 		}
 		l.mu.Lock()
@@ -100,24 +101,27 @@ func (l *Listener) acceptAll(ctx context.Context, h transport.Handler) error {
 	}
 }
 
-// serve is a connection's goroutine. It ends with the connection.
-func (l *Listener) serve(ctx context.Context, raw net.Conn, h transport.Handler) {
+// handshake makes a connection of what was accepted. Its goroutine ends with the
+// handshake, and another one reads: a stack that has grown in the handshake would
+// be kept for as long as the connection lasts.
+func (l *Listener) handshake(ctx context.Context, raw net.Conn, h transport.Handler) {
 	if !l.admit(raw) {
 		_ = raw.Close()
+		l.group.Done()
 		return
 	}
-	c, err := accept(ctx, raw, l.cfg, l.limits, l.id)
+	c, err := accept(ctx, raw, l.cfg, &l.limits, l.id)
 	if err != nil {
 		l.remove(raw)
 		l.log("a connection failed in its handshake", err, "remote", raw.RemoteAddr())
+		l.group.Done()
 		return
 	}
-	// Also when a handler ends this goroutine.
-	defer func() {
-		<-c.done
+	c.ended = func() {
 		l.remove(raw)
 		l.logEnd(c)
-	}()
+		l.group.Done()
+	}
 	c.handler, c.workers, c.offenders = h, &l.workers, l.offenders
 	c.start() // before anybody can drain it: SETTINGS come first (RFC 9113 §3.4)
 	l.mu.Lock()
@@ -130,11 +134,11 @@ func (l *Listener) serve(ctx context.Context, raw net.Conn, h transport.Handler)
 	case draining:
 		c.Drain()
 	}
-	c.readLoop()
+	go c.readLoop()
 }
 
 // accept runs a connection's security handshake.
-func accept(ctx context.Context, raw net.Conn, cfg ListenerConfig, limits Config, parent transport.ID) (*Conn, error) {
+func accept(ctx context.Context, raw net.Conn, cfg ListenerConfig, limits *Config, parent transport.ID) (*Conn, error) {
 	setStallTimeout(raw, limits.StallTimeout)
 	nc, auth, err := secure(ctx, limits, raw, func(ctx context.Context) (net.Conn, transport.AuthInfo, error) {
 		if cfg.Handshaker == nil {
@@ -155,7 +159,8 @@ func accept(ctx context.Context, raw net.Conn, cfg ListenerConfig, limits Config
 // When ctx is done, the connection drains. The error says why the connection
 // ended, nil if both sides were through.
 func ServeConn(ctx context.Context, raw net.Conn, cfg ListenerConfig, h transport.Handler) error {
-	c, err := accept(ctx, raw, cfg, cfg.Config.withDefaults(h2.Server), cfg.Parent)
+	limits := cfg.Config.withDefaults(h2.Server)
+	c, err := accept(ctx, raw, cfg, &limits, cfg.Parent)
 	if err != nil {
 		return err
 	}
@@ -165,7 +170,7 @@ func ServeConn(ctx context.Context, raw net.Conn, cfg ListenerConfig, h transpor
 	c.start()
 	stop := context.AfterFunc(ctx, c.Drain)
 	defer stop()
-	c.readLoop()
+	go c.readLoop()
 	<-c.done
 	if unexpected(c.err) {
 		return c.err

@@ -74,7 +74,7 @@ type told struct {
 	err error
 }
 
-func (r *reader) init(cfg Config) {
+func (r *reader) init(cfg *Config) {
 	r.first = true
 	r.block = h2.NewHeaderBlock(cfg.Limits)
 	r.dec = hpack.NewDecoder(hpack.DefaultTableSize)

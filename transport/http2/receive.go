@@ -80,6 +80,10 @@ func (c *Conn) streamFaultLocked(fe *frame.Error, te *transport.Error) error {
 // chargeLocked takes the cost of a wasteful act from the connection's budget.
 func (c *Conn) chargeLocked(act h2.Act) error {
 	now := time.Now()
+	if c.budget == nil {
+		budget := h2.NewBudget(c.cfg.Limits, now)
+		c.budget = &budget
+	}
 	verdict := c.budget.Charge(act, now)
 	if verdict.Calm {
 		return &frame.Error{Code: frame.CodeEnhanceYourCalm, Text: "the peer does too much to no use: " + act.String()}

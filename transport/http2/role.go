@@ -188,6 +188,11 @@ func (c *Conn) runLent(s *Stream) (kept bool) {
 			c.handlerDone()
 		}
 	}()
+	c.mu.Lock()
+	c.reading.lent = s.st
+	c.armStewardLocked()
+	c.mu.Unlock()
+	// From here on, another goroutine may have the role.
 	began := time.Now()
 	c.handler.ServeStream(s, &s.header)
 	s.Close() // does nothing if the handler has
@@ -219,12 +224,7 @@ func (c *Conn) lendLocked() *Stream {
 	if !st.ended || !g.trust.given() {
 		return nil
 	}
-	s := c.nextLocked()
-	if s != nil {
-		g.lent = s.st
-		c.armStewardLocked()
-	}
-	return s
+	return c.nextLocked()
 }
 
 // handOverLocked has a new goroutine read, while the connection's is in a

@@ -337,7 +337,8 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 	}
 	st.inside++
 	c.senders++
-	wake := st.sendWake
+	wake := c.wakes.take()
+	st.sendWake = wake
 	c.aboutToWaitLocked(st)
 	c.flush()
 	var err error
@@ -348,6 +349,8 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 	}
 	c.mu.Lock()
 	st.inside--
+	st.sendWake = nil
+	c.wakes.give(wake)
 	c.senders--
 	if st.blocked {
 		st.blocked = false

@@ -80,7 +80,7 @@ func (c *Conn) newStreamLocked(id uint32) *stream {
 		st = c.free[n-1]
 		c.free = c.free[:n-1]
 	} else {
-		st = &stream{wake: make(chan struct{}, 1), sendWake: make(chan struct{}, 1)}
+		st = new(stream)
 	}
 	st.id = id
 	st.contentLength = -1
@@ -97,19 +97,13 @@ const maxFree = 128
 // recycleLocked takes back the core of a stream that its user has closed.
 func (c *Conn) recycleLocked(st *stream) {
 	c.dropBufferedLocked(st)
+	if st.wake != nil {
+		c.wakes.give(st.wake)
+	}
 	if len(c.free) >= maxFree {
 		return
 	}
-	wake, sendWake := st.wake, st.sendWake
-	select {
-	case <-wake:
-	default:
-	}
-	select {
-	case <-sendWake:
-	default:
-	}
-	*st = stream{wake: wake, sendWake: sendWake}
+	*st = stream{}
 	c.free = append(c.free, st)
 }
 
@@ -230,7 +224,8 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	st.sleeping = true
 	c.sleepers++
 	st.inside++
-	wake := st.wake
+	wake := c.wakes.take()
+	st.wake = wake
 	claimed := c.claimLocked()
 	c.flush()
 	if claimed {
@@ -255,6 +250,8 @@ func (c *Conn) awakenedLocked(s *Stream, st *stream, err error) error {
 	if !s.delivered.Load() {
 		st.inside--
 	}
+	c.wakes.give(st.wake)
+	st.wake = nil
 	if err == nil {
 		return nil
 	}
@@ -364,8 +361,15 @@ func (s *Stream) Discard(n int) {
 	if st.state.CanReceive() && c.err == nil {
 		c.updateLocked(st, st.window.Release(n))
 	}
-	c.budget.Delivered()
+	c.deliveredLocked()
 	c.flush()
+}
+
+// deliveredLocked says that a message has arrived whole.
+func (c *Conn) deliveredLocked() {
+	if c.budget != nil {
+		c.budget.Delivered()
+	}
 }
 
 // updateLocked tells the peer of credit on a stream, if there is any.
@@ -496,7 +500,7 @@ func (c *Conn) closeLocked(s *Stream, st *stream) {
 	st.watcher = nil
 	st.lent = false
 	if st.received > 0 {
-		c.budget.Delivered()
+		c.deliveredLocked()
 	}
 	c.forgetHeaderLocked(st)
 	if st.state != h2.Closed && c.err == nil {
