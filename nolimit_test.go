@@ -36,3 +36,33 @@ func TestLargestLimits(t *testing.T) {
 		})
 	}
 }
+
+// sized is a codec of messages that are as large as it says.
+type sized struct {
+	encoding.Proto
+	size int
+}
+
+func (s sized) Size(any) int { return s.size }
+
+// Without a setting a program cannot send more than 64 MiB by accident, nor be
+// made to take more than 4 MiB.
+func TestDefaultLimits(t *testing.T) {
+	bothPaths(t, "send", func(t *testing.T, cfg yodelConfig) {
+		ch := yodeltest.New(t, registerEcho, cfg)
+		call := func(size int) error {
+			return yodel.CallUnary(t.Context(), ch, echoMethod, newStr(), newStr(), yodel.Codec(sized{size: size}))
+		}
+		wantCode(t, call(64<<20), status.OK)
+		wantCode(t, call(64<<20+1), status.ResourceExhausted, "67108865", "67108864", "MaxSendBytes")
+	})
+	bothPaths(t, "receive", func(t *testing.T, cfg yodelConfig) {
+		ch := yodeltest.New(t, registerEcho, cfg)
+		call := func(payload int) error {
+			return yodel.CallUnary(t.Context(), ch, echoMethod, wrapperspb.String(strings.Repeat("y", payload)), newStr())
+		}
+		const overhead = 5 // tag and length of so long a string
+		wantCode(t, call(4<<20-overhead), status.OK)
+		wantCode(t, call(4<<20-overhead+1), status.ResourceExhausted, "server", "4194305", "MaxReceiveBytes")
+	})
+}
