@@ -115,8 +115,15 @@ func (b *Budget) Delivered() {
 	}
 }
 
-// Count is how many times act has been charged.
-func (b *Budget) Count(act Act) uint64 { return b.counts[act] }
+// AddCounts adds to sum, under the names of the acts, how many times each that
+// occurred has been charged.
+func (b *Budget) AddCounts(sum map[string]uint64) {
+	for act, n := range b.counts {
+		if n > 0 {
+			sum[Act(act).String()] += n
+		}
+	}
+}
 
 // chargeReset paces a peer that resets too fast, because a client may well
 // cancel all that it starts, and closes only on one that does nothing else for
