@@ -1,6 +1,7 @@
 package http2_test
 
 import (
+	"encoding/binary"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,4 +97,37 @@ func TestPaddingIsCredited(t *testing.T) {
 		}
 		s.wantOutcome("alive")
 	})
+}
+
+// TestProvokedResetsThatNobodyReads (R8, CVE-2019-9514) would break if a client
+// that reads nothing could make us queue RST_STREAM without end.
+func TestProvokedResetsThatNobodyReads(t *testing.T) {
+	const requests = 60_000
+	attack := func(t *testing.T, limits http2.Limits) (taken int) {
+		limits.ResetBurst = -1
+		bubble(t, func(t *testing.T) {
+			s := serveSized(t, http2.Config{Limits: limits}, echo, 4096)
+			go s.hello()
+			synctest.Wait()
+			_ = s.nc.SetWriteDeadline(time.Now().Add(time.Second))
+			malformed := headers(0, fields("a", "b"), fEnd)
+			for taken < requests {
+				binary.BigEndian.PutUint32(malformed[5:], uint32(2*taken+1))
+				if _, err := s.nc.Write(malformed); err != nil {
+					break
+				}
+				taken++
+			}
+			_ = s.close()
+		})
+		return taken
+	}
+	// 256 KiB of replies, for each of which 32 bytes are counted, and what is on its
+	// way.
+	if n := attack(t, http2.Limits{}); n > 12_000 {
+		t.Errorf("%d requests that provoke a reset each were read", n)
+	}
+	if n := attack(t, http2.Limits{Replies: -1, ReplyBytes: -1}); n != requests {
+		t.Errorf("without the limits %d requests were read: the attack is none", n)
+	}
 }
