@@ -219,6 +219,8 @@ func (l *Listener) end(cause error) {
 	l.mu.Unlock()
 	if stop != nil {
 		stop()
+	} else {
+		l.cfg.Registry.Remove(l.id) // nothing was served; else Serve does it
 	}
 	_ = l.lis.Close()
 }
