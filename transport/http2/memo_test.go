@@ -45,7 +45,7 @@ func TestMemosAreBounded(t *testing.T) {
 	var sent sentBlocks
 	for range 1000 {
 		b := new(transport.Block)
-		if sent.find(b) != sent.find(b) {
+		if first := sent.find(b); first != sent.find(b) {
 			t.Error("a block is not found again")
 		}
 	}
