@@ -2,6 +2,7 @@ package yodel
 
 import (
 	"errors"
+	"math"
 	"strconv"
 
 	"github.com/yodelrpc/yodel/encoding"
@@ -106,7 +107,8 @@ func (m *messenger) appendCompressed(b []byte, msg any, compressor encoding.Comp
 	// A compressor may make small messages larger: the limit is on what the
 	// program sends, not on that.
 	const overhead = 1 << 10
-	b, err = envelope.Append(b, plain, compressor, m.maxSend+m.maxSend/64+overhead)
+	most := m.maxSend + min(m.maxSend/64+overhead, math.MaxInt-m.maxSend)
+	b, err = envelope.Append(b, plain, compressor, most)
 	if err != nil {
 		return nil, m.fail(status.Internal, m.side.name+": the "+m.side.sent+" of "+m.path+
 			" cannot be compressed with "+compressor.Name(), err)

@@ -26,6 +26,8 @@ type clientStream struct {
 	settings *settings
 
 	ended atomic.Bool
+	// delivered is closed when what the options point to is the caller's again.
+	delivered chan struct{}
 
 	mu sync.Mutex
 	// aborted is why SendMsg gave the call up.
@@ -66,7 +68,7 @@ func (c *ClientConn) newStream(ctx context.Context, desc *grpc.StreamDesc, path 
 		s.finished(err)
 		return nil, err
 	}
-	cs := &clientStream{ctx: ctx, cancel: cancel, stream: stream, call: call, settings: s}
+	cs := &clientStream{ctx: ctx, cancel: cancel, stream: stream, call: call, settings: s, delivered: make(chan struct{})}
 	call.OnDone(func(result error) { cs.finished(toGRPC(result)) })
 	return cs, nil
 }
@@ -86,7 +88,16 @@ func (s *clientStream) finished(result error) {
 		result = nil
 	}
 	s.settings.deliver(s.call, s.stream)
+	close(s.delivered)
 	s.settings.finished(result)
+}
+
+// end is finished for what returns to the caller, who may then read what the
+// options asked for: another goroutine, which saw the end of the context, may be
+// at work on it.
+func (s *clientStream) end(result error) {
+	s.finished(result)
+	<-s.delivered
 }
 
 func (s *clientStream) why() error {
@@ -162,7 +173,7 @@ func (s *clientStream) abort(err error) error {
 	}
 	s.mu.Unlock()
 	_ = s.stream.Close()
-	s.finished(err)
+	s.end(err)
 	return err
 }
 
@@ -172,14 +183,15 @@ func (s *clientStream) RecvMsg(m any) error {
 	if err == nil {
 		if kind := s.call.Method.Kind; kind == yodel.ClientStreamKind || kind == yodel.UnaryKind {
 			// With the only response, the call has ended.
-			s.finished(nil)
+			s.end(nil)
 		}
 		return nil
 	}
 	if aborted := s.why(); aborted != nil {
+		<-s.delivered
 		return aborted
 	}
 	err = toGRPC(err)
-	s.finished(err)
+	s.end(err)
 	return err
 }

@@ -3,6 +3,7 @@ package grpcgo
 import (
 	"bytes"
 	"io"
+	"math"
 
 	grpcencoding "google.golang.org/grpc/encoding"
 
@@ -48,9 +49,10 @@ func (c *compressor) Decompress(dst, src []byte, limit int) ([]byte, error) {
 	}
 	out := bytes.NewBuffer(dst)
 	// One byte over the limit is enough to know.
-	n, err := io.Copy(out, io.LimitReader(r, int64(limit)+1))
+	most := min(int64(limit), math.MaxInt64-1)
+	n, err := io.Copy(out, io.LimitReader(r, most+1))
 	switch {
-	case n > int64(limit):
+	case n > most:
 		// The rest is left: a pooled reader of grpc-go's goes to the collector.
 		return nil, encoding.ErrTooLarge
 	case err != nil:

@@ -20,6 +20,10 @@ const PrefixLen = 5
 
 const flagCompressed = 0x01
 
+// largest is a payload whose envelope, and a byte more, an int can still count:
+// where an int has 32 bits, a prefix can say more.
+const largest = math.MaxInt - PrefixLen - 1
+
 // Errors of an envelope. Each has the code INTERNAL on the wire.
 var (
 	// ErrTruncated is a stream that ended inside an envelope.
@@ -90,7 +94,7 @@ func parsePrefix(b []byte, limit int) (int, error) {
 		return 0, FlagError(b[0])
 	}
 	size := binary.BigEndian.Uint32(b[1:PrefixLen])
-	if int64(size) > int64(limit) {
+	if int64(size) > min(int64(limit), largest) {
 		return 0, &TooLargeError{Size: uint64(size), Limit: limit}
 	}
 	return int(size), nil
@@ -99,7 +103,7 @@ func parsePrefix(b []byte, limit int) (int, error) {
 // prefixFits is parsePrefix without making an error.
 func prefixFits(b []byte, limit int) (size int, ok bool) {
 	n := binary.BigEndian.Uint32(b[1:PrefixLen])
-	if b[0]&^flagCompressed != 0 || int64(n) > int64(limit) {
+	if b[0]&^flagCompressed != 0 || int64(n) > min(int64(limit), largest) {
 		return 0, false
 	}
 	return int(n), true

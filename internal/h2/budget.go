@@ -29,8 +29,9 @@ const (
 	// ActEmptyHeaders is a header section without fields (CVE-2019-9516), or
 	// an interim response.
 	ActEmptyHeaders
-	// ActLateFrame is a frame on a stream that is gone, or a WINDOW_UPDATE or
-	// RST_STREAM to no effect.
+	// ActLateFrame is a header section for a stream that is gone, which must be
+	// decoded. Other late frames are what honest peers send all the time: they
+	// cannot know yet that a stream is gone.
 	ActLateFrame
 	// ActSettings is a SETTINGS frame (CVE-2019-9515). PING is no act: peers
 	// measure bandwidth with it as fast as data flows. See PingPolicy and
@@ -115,8 +116,15 @@ func (b *Budget) Delivered() {
 	}
 }
 
-// Count is how many times act has been charged.
-func (b *Budget) Count(act Act) uint64 { return b.counts[act] }
+// AddCounts adds to sum, under the names of the acts, how many times each that
+// occurred has been charged.
+func (b *Budget) AddCounts(sum map[string]uint64) {
+	for act, n := range b.counts {
+		if n > 0 {
+			sum[Act(act).String()] += n
+		}
+	}
+}
 
 // chargeReset paces a peer that resets too fast, because a client may well
 // cancel all that it starts, and closes only on one that does nothing else for

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,31 +15,41 @@ const upperHex = "0123456789ABCDEF"
 // EncodeMessage returns text as the value of grpc-message, percent-encoded, and
 // whether that is all of it: it is cut at a rune boundary to have no more than
 // limit bytes, nor 8 KiB. What is not UTF-8 is sent as U+FFFD.
+//
+// The value neither begins nor ends with a space (RFC 9113 §8.2.1): nghttp2,
+// and with it grpc-js and many a proxy, drops such a field without a word.
 func EncodeMessage(text string, limit int) (wire string, whole bool) {
 	limit = max(0, min(limit, maxMessage))
 	plain := 0
-	for plain < len(text) && isPlain(text[plain]) {
+	for plain < len(text) && isPlain(text[plain]) && !isEdge(text, plain) {
 		plain++
 	}
 	if plain >= limit {
-		return text[:limit], len(text) == limit
+		return strings.TrimRight(text[:limit], " "), len(text) == limit
 	}
 	if plain == len(text) {
 		return text, true
 	}
 	b := append(make([]byte, 0, min(limit, len(text)+64)), text[:plain]...)
-	b, whole = appendPercent(b, text[plain:], limit)
+	if b, whole = appendPercent(b, text, plain, limit); !whole {
+		b = bytes.TrimRight(b, " ")
+	}
 	return string(b), whole
 }
 
 // isPlain tells what PROTOCOL-HTTP2 leaves unencoded: 0x20 to 0x7E but not '%'.
 func isPlain(c byte) bool { return c >= 0x20 && c <= 0x7e && c != '%' }
 
-// appendPercent appends text until dst has limit bytes, and tells whether that
-// was all of it.
-func appendPercent(dst []byte, text string, limit int) (b []byte, whole bool) {
-	for i := 0; i < len(text); {
-		if isPlain(text[i]) {
+// isEdge tells a space at an end of text.
+func isEdge(text string, i int) bool {
+	return text[i] == ' ' && (i == 0 || i == len(text)-1)
+}
+
+// appendPercent appends text[i:] until dst has limit bytes, and tells whether
+// that was all of it.
+func appendPercent(dst []byte, text string, i, limit int) (b []byte, whole bool) {
+	for i < len(text) {
+		if isPlain(text[i]) && !isEdge(text, i) {
 			if len(dst) >= limit {
 				return dst, false
 			}

@@ -95,6 +95,10 @@ func TestMessage(t *testing.T) {
 		{"a\nb\x00\x7f", "a%0Ab%00%7F"},
 		{"ü", "%C3%BC"},
 		{"\U0001F600 x", "%F0%9F%98%80 x"},
+		{" a ", "%20a%20"},
+		{"  a  b  ", "%20 a  b %20"},
+		{" ", "%20"},
+		{"ü ", "%C3%BC%20"},
 	}
 	for _, c := range cases {
 		wire, whole := EncodeMessage(c.text, math.MaxInt)
@@ -152,6 +156,9 @@ func TestMessageIsCut(t *testing.T) {
 		{"room for half a rune", "\U0001F600", 11, 0, false},
 		{"room for a rune", "\U0001F600", 12, 12, true},
 		{"plain at the end", "\nabc", 5, 5, false},
+		{"space at the end", "a ", 3, 1, false},
+		{"spaces where it is cut", "a   b", 3, 1, false},
+		{"spaces where it is cut, after an escape", "\n  b", 5, 3, false},
 	}
 	for _, c := range cases {
 		wire, whole := EncodeMessage(c.text, c.limit)
@@ -184,6 +191,9 @@ func FuzzMessage(f *testing.F) {
 			if wire[i] < 0x20 || wire[i] > 0x7e {
 				t.Fatalf("%q has the byte %#x", wire, wire[i])
 			}
+		}
+		if strings.Trim(wire, " ") != wire {
+			t.Errorf("%q begins or ends with a space", wire)
 		}
 		back := DecodeMessage(wire)
 		if utf8.ValidString(s) && (whole != (back == s) || !strings.HasPrefix(s, back)) {

@@ -26,6 +26,7 @@ type Listener struct {
 
 	mu       sync.Mutex
 	open     map[net.Conn]*Conn // nil while the handshake lasts
+	charged  map[string]uint64  // by connections that have ended
 	draining bool
 	closed   error
 	stop     context.CancelFunc
@@ -37,10 +38,11 @@ var _ transport.Listener = (*Listener)(nil)
 // lis.
 func NewListener(lis net.Listener, cfg ListenerConfig) *Listener {
 	l := &Listener{
-		lis:    lis,
-		cfg:    cfg,
-		limits: cfg.Config.withDefaults(h2.Server),
-		open:   make(map[net.Conn]*Conn),
+		lis:     lis,
+		cfg:     cfg,
+		limits:  cfg.Config.withDefaults(h2.Server),
+		open:    make(map[net.Conn]*Conn),
+		charged: make(map[string]uint64),
 	}
 	l.offenders = newOffenders(l.limits.Limits)
 	cfg.Registry.Add(&l.id, transport.Entity{Parent: cfg.Parent, Kind: "listener", Name: lis.Addr().String(), Member: l})
@@ -118,7 +120,7 @@ func (l *Listener) handshake(ctx context.Context, raw net.Conn, h transport.Hand
 		return
 	}
 	c.ended = func() {
-		l.remove(raw)
+		l.retire(raw, c)
 		l.logEnd(c)
 		l.group.Done()
 	}
@@ -222,6 +224,8 @@ func (l *Listener) end(cause error) {
 	l.mu.Unlock()
 	if stop != nil {
 		stop()
+	} else {
+		l.cfg.Registry.Remove(l.id) // nothing was served; else Serve does it
 	}
 	_ = l.lis.Close()
 }
@@ -229,6 +233,10 @@ func (l *Listener) end(cause error) {
 func (l *Listener) conns() []*Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.connsLocked()
+}
+
+func (l *Listener) connsLocked() []*Conn {
 	all := make([]*Conn, 0, len(l.open))
 	for _, c := range l.open {
 		if c != nil {

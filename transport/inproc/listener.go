@@ -118,6 +118,9 @@ func (l *Listener) stopAccepting() []*link {
 	if !l.stop {
 		l.stop = true
 		close(l.stopped)
+		if l.handler == nil {
+			l.cfg.Registry.Remove(l.id) // nothing was served; else Serve does it
+		}
 	}
 	links := make([]*link, 0, len(l.links))
 	for k := range l.links {

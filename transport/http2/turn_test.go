@@ -1,0 +1,51 @@
+package http2_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/yodelrpc/yodel/internal/frame"
+	"github.com/yodelrpc/yodel/transport"
+	"github.com/yodelrpc/yodel/transport/http2"
+)
+
+// watcherFunc is a [transport.Watcher].
+type watcherFunc func(error)
+
+func (f watcherFunc) StreamFailed(err error) { f(err) }
+
+// TestStreamsPerTurn (R1) would break if the reader opened all the streams that
+// came in one read before it yields: a watcher hears of its stream's end when
+// the turn is over, and sees how far the turn went.
+func TestStreamsPerTurn(t *testing.T) {
+	const attack = 100
+	// Two bytes a field: all of the attack fits into one read.
+	block := []byte{0x83, 0x86, 0x84, 0x41, 1, 'a'}
+	play := func(t *testing.T, limits http2.Limits) (opened int) {
+		serverScript(t, http2.Config{Limits: limits}, func(s transport.Stream, h *transport.Header) {
+			if h.Block.Authority == "watched" {
+				s.Watch(watcherFunc(func(error) { opened = http2.BooksOf(s.Conn()).Streams }))
+			}
+			blockUntilReset(s, h)
+		}, func(s *served) {
+			s.write(headers(1, fields(":method", "POST", ":scheme", "http", ":path", "/", ":authority", "watched"), 0))
+			synctest.Wait()
+			burst := reset(1, frame.CodeCancel)
+			for i := range uint32(attack) {
+				burst = append(burst, headers(2*i+3, block, 0)...)
+			}
+			s.write(burst)
+			s.wantOutcome("alive")
+		})
+		return opened
+	}
+	if n := play(t, http2.Limits{}); n != 32 {
+		t.Errorf("%d streams were opened in one turn, want 32", n)
+	}
+	if n := play(t, http2.Limits{StreamsPerTurn: 5}); n != 5 {
+		t.Errorf("%d streams were opened in one turn, want 5", n)
+	}
+	if n := play(t, http2.Limits{StreamsPerTurn: -1}); n != attack {
+		t.Errorf("without the limit %d streams were opened in one turn, want all %d", n, attack)
+	}
+}
