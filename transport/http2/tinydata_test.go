@@ -56,7 +56,7 @@ func unfinished(t *testing.T, streams, payload int, wait bool) (held int) {
 func TestUnfinishedMessage(t *testing.T) {
 	const streams, slack = 10, 10 << 10 // the stream, the read buffer, and what the runtime has meanwhile
 	for _, wait := range []bool{false, true} {
-		for _, payload := range []int{1, 1000, 10_000, 40_000, 140_000, 550_000} {
+		for _, payload := range []int{1, 1000, 10_000, 40_000, 66_000, 140_000, 270_000, 550_000} {
 			name := map[bool]string{false: "unread, ", true: "awaited, "}[wait] + strconv.Itoa(payload)
 			t.Run(name, func(t *testing.T) {
 				if held := unfinished(t, streams, payload, wait); held > 2*payload+64<<10+slack {
