@@ -27,7 +27,7 @@ type Conn struct {
 	role     h2.Role
 	nc       net.Conn
 	raw      *rawSocket // nil if nc is not a plain socket
-	cfg      *Config // shared with others, and not changed
+	cfg      *Config    // shared with others, and not changed
 	info     transport.ConnInfo
 	registry *transport.Registry
 	logger   *slog.Logger

@@ -174,7 +174,7 @@ func (c *Conn) bufferLocked(st *stream, data []byte) {
 		unread := st.buf[st.off:]
 		size := max(len(unread)+len(data), min(len(unread)+len(unread)/2, len(unread)+maxGrowth))
 		if st.need > size {
-			size = c.roomLocked(st, max(readSize, 2*size))
+			size = c.roomLocked(st, max(readSize, size))
 		}
 		grown := append(buffer.Get(size), unread...)
 		switch {

@@ -154,6 +154,9 @@ func (c *Conn) trailerSectionLocked(id uint32, st *stream, block []byte, end boo
 	if st.contentLength >= 0 && st.received != st.contentLength {
 		return &frame.Error{Code: frame.CodeProtocol, StreamID: id, Text: "DATA does not add up to content-length (RFC 9113 §8.1.1)"}
 	}
+	if err := c.countHeaderLocked(st, s.size); err != nil {
+		return err
+	}
 	st.state = state
 	st.gotTrailer = true
 	st.handle.trailer = s.header
@@ -183,6 +186,9 @@ func (c *Conn) responseSectionLocked(id uint32, block []byte, end bool) error {
 	if err != nil {
 		return err
 	}
+	if err := c.countHeaderLocked(st, s.size); err != nil {
+		return err
+	}
 	st.state = state
 	st.contentLength = s.contentLength
 	st.gotHeader = true
@@ -192,6 +198,19 @@ func (c *Conn) responseSectionLocked(id uint32, block []byte, end bool) error {
 	} else if st.demand == nil {
 		c.wakeLater(st) // waits for the header section
 	}
+	return nil
+}
+
+// countHeaderLocked counts the memory of a header section that a stream keeps.
+func (c *Conn) countHeaderLocked(st *stream, size int) error {
+	if c.headerSize+size > c.cfg.Limits.HeaderMemory {
+		return &frame.Error{
+			Code: frame.CodeEnhanceYourCalm, StreamID: st.id,
+			Text: "the header sections of the connection's streams hold more than this side accepts (HeaderMemory)",
+		}
+	}
+	st.headerSize += size
+	c.headerSize += size
 	return nil
 }
 

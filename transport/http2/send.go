@@ -174,6 +174,13 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 			return err
 		}
 	}
+	return c.sentLocked(ctx, s, out, refs)
+}
+
+// sentLocked sees to it that what has been appended for out is written, and
+// releases the lock. refs tells that out.Data is among it.
+func (c *Conn) sentLocked(ctx context.Context, s *Stream, out *transport.Outgoing, refs bool) error {
+	st := s.st
 	if st.state == h2.Closed {
 		c.forgetLocked(st)
 	}
