@@ -185,6 +185,89 @@ func TestDriver(t *testing.T) {
 	}
 }
 
+// Each foreign server that has been built here answers what grpc-go asks it,
+// and each client works with grpc-go's server.
+func TestForeignStacks(t *testing.T) {
+	built := programs("../.tmp/bin")
+	if len(built) == 0 {
+		t.Log("none has been built: scripts/bench-cpp.sh, bench-rust.sh and bench-java.sh do")
+	}
+	d := &measure.Driver{Rounds: 1, Time: 20 * time.Millisecond, Programs: map[string]measure.Program{}, Folder: t.TempDir(), Log: io.Discard}
+	for name, program := range built {
+		checkForeignServer(t, name, program)
+		program.WarmUp = 0
+		d.Programs[name] = program
+		d.Stacks = append(d.Stacks, name+":"+theirs)
+	}
+	chosen, err := measure.Select(rows(), []string{"unary-100-c1", "unary-100-c100", "chat-100-c1", "down-64k", "up-100", "cold"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range chosen {
+		o, err := d.Measure(row)
+		if err != nil {
+			t.Fatal(row.Name, err)
+		}
+		for _, cell := range o.Cells {
+			if cell.Failure != "" || len(cell.Samples) != 1 || cell.Samples[0][measure.P50] <= 0 {
+				t.Errorf("%s, %s: %v, %s", row.Name, cell.Stack, cell.Samples, cell.Failure)
+			}
+		}
+	}
+}
+
+func checkForeignServer(t *testing.T, name string, program measure.Program) {
+	t.Helper()
+	o := stack.Options{Network: "tcp"}
+	server, err := process.Start(process.Server, process.Spec{Stack: name, Options: o, Program: program.Path}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	client, _ := findStack(theirs)
+	conn, err := client.Dial(server.Address(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	checkSay(t, conn)
+	checkStreams(t, conn)
+}
+
+// A foreign stack is its file, and warms up before its turns.
+func TestProgram(t *testing.T) {
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(dir, "bench-java")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bench-java.version"), []byte("Java 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := programs(dir)
+	if len(found) != 2 || found[java].Version != "Java 1" || found[javaDirect].WarmUp <= 0 {
+		t.Fatalf("the folder has the programs %v", found)
+	}
+	if have := known([]string{ours, java, tonic, java + ":" + ours}, found); len(have) != 3 {
+		t.Errorf("the stacks %v are known", have)
+	}
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
+	program := found[java]
+	program.WarmUp = 100 * time.Millisecond
+	d := &measure.Driver{Rounds: 1, Time: 10 * time.Millisecond, Stacks: []string{ours}, Programs: map[string]measure.Program{ours: program}, Folder: t.TempDir(), Log: io.Discard}
+	chosen, err := measure.Select(rows(), []string{"chat-100-c1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := d.Measure(chosen[0])
+	if err != nil || o.Cell(ours).Failure != "" || o.Took < program.WarmUp.Seconds() {
+		t.Errorf("the row took %v s; %+v, %v", o.Took, o.Cell(ours), err)
+	}
+}
+
 // A stack that fails is reported, and does not end the run.
 func TestDriverWithBrokenStack(t *testing.T) {
 	t.Setenv("GORACE", "atexit_sleep_ms=0")
@@ -211,13 +294,17 @@ func TestDriverWithBrokenStack(t *testing.T) {
 // Names are what people type, and files are called by.
 func TestRows(t *testing.T) {
 	seen := map[string]bool{}
+	all := map[string]measure.Program{}
+	for name := range foreign {
+		all[name] = measure.Program{}
+	}
 	for _, row := range rows() {
 		if seen[row.Name] || row.Title == "" {
 			t.Errorf("row %q is there twice, or has no title", row.Name)
 		}
 		seen[row.Name] = true
 		for _, name := range row.Stacks {
-			if row.Way != measure.Binary && len(known([]string{name}, map[string]string{cpp: cpp})) == 0 && name != noSpin {
+			if row.Way != measure.Binary && len(known([]string{name}, all)) == 0 && name != noSpin {
 				t.Errorf("row %s has the stack %s, which does not exist", row.Name, name)
 			}
 		}

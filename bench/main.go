@@ -82,14 +82,12 @@ func parse(args []string) (*settings, error) {
 	flags.BoolVar(&s.again, "again", false, "write the tables and plots of -out again, from its JSON file")
 	flags.StringVar(&s.out, "out", "", "a `folder` for the report; empty writes none")
 	flags.StringVar(&s.revision, "revision", "", "what the report calls this `commit`")
-	program := flags.String("cpp", ".tmp/bin/bench-cpp", "the `program` of C++ gRPC's stack, which scripts/bench-cpp.sh builds")
+	folder := flags.String("programs", ".tmp/bin", "the `folder` of the stacks that are programs of their own; scripts/bench-cpp.sh, bench-rust.sh and bench-java.sh build them")
 	flags.StringVar(&s.source, "source", "bench", "the `folder` of this program's source, for the row binary")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(*program); err == nil {
-		s.driver.Programs = map[string]string{cpp: *program}
-	}
+	s.driver.Programs = programs(*folder)
 	s.rows = rows()
 	if names != "" {
 		var err error
@@ -124,6 +122,9 @@ func list() {
 // measure runs the rows and writes the report.
 func (s *settings) measure() error {
 	machine := report.Here(s.revision)
+	for name, program := range s.driver.Programs {
+		machine.Programs[name] = program.Version
+	}
 	var outcomes []*measure.Outcome
 	for _, row := range s.rows {
 		o, err := s.row(row)
@@ -159,7 +160,7 @@ func (s *settings) known(row measure.Row) []string {
 	have := known(row.Stacks, s.driver.Programs)
 	for _, name := range row.Stacks {
 		if !slices.Contains(have, name) {
-			fmt.Fprintf(os.Stderr, "bench: row %s: there is no stack %s; its targets are not judged\n", row.Name, name)
+			fmt.Fprintf(os.Stderr, "bench: row %s: there is no stack %s; no target with it is judged\n", row.Name, name)
 		}
 	}
 	return have

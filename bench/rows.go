@@ -16,16 +16,19 @@ const (
 	ours   = "yodel"
 	noSpin = "yodel-nospin"
 	theirs = measure.Baseline
-	// cpp is a program of its own, which not every machine can build.
-	cpp = "cpp"
+	// Stacks in other languages: see foreign.
+	cpp        = "cpp"
+	tonic      = "tonic"
+	java       = "java"
+	javaDirect = "java-direct"
 )
 
 // Which stacks a row has: the floors and net/http know unary calls only, drpc
 // and rawpp have no metadata.
 var (
 	inGo        = []string{ours, theirs, "connect", "connect-plain", "drpc", "nethttp", "rawmux", "rawpp"}
-	everyUnary  = append(slices.Clone(inGo), cpp)
-	everyStream = []string{ours, theirs, "connect", "connect-plain", "drpc", cpp}
+	everyUnary  = append(slices.Clone(inGo), cpp, tonic)
+	everyStream = []string{ours, theirs, "connect", "connect-plain", "drpc", cpp, tonic}
 	everyChat   = append(slices.Clone(everyStream), "rawpp")
 	annotating  = []string{ours, theirs, "connect", "connect-plain"}
 )
@@ -35,10 +38,20 @@ const (
 	mib = 1 << 20
 )
 
+// besideJava are the rows with Java's stacks. Each costs half a minute of warming
+// up, so the rows that would tell much the same go without.
+var besideJava = []string{
+	"unary-100-c1", "unary-100-c100", "unary-100-c1000", "unary-64k-c1", "unary-1m-c1",
+	"chat-100-c1", "chat-100-c100", "down-100", "down-64k", "up-100", "up-64k",
+}
+
 // rows returns every row of the report.
 func rows() []measure.Row {
 	all := slices.Concat(unaryRows(), featureRows(), streamRows(), handlerRows(), placementRows(), costRows())
 	for i := range all {
+		if slices.Contains(besideJava, all[i].Name) {
+			all[i].Stacks = append(slices.Clone(all[i].Stacks), java, javaDirect)
+		}
 		all[i].Targets = append(slices.Clone(all[i].Targets), ahead(all[i])...)
 	}
 	return all

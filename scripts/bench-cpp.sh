@@ -11,7 +11,7 @@ for command in g++ pkg-config protoc grpc_cpp_plugin; do
 done
 version=$(pkg-config --modversion grpc++) || exit 1
 newest=$(find bench/cpp bench/protos scripts/bench-cpp.sh -type f -printf '%T@\n' | sort -n | tail -n 1 | cut -d. -f1)
-if [ -x "$binary" ] && [ "$(stat -c %Y "$binary")" -gt "$newest" ]; then
+if [ -x "$binary" ] && [ -f "$binary.version" ] && [ "$(stat -c %Y "$binary")" -gt "$newest" ]; then
 	exit
 fi
 echo "building the stack of C++ gRPC $version"
@@ -20,3 +20,4 @@ mkdir -p "$build" .tmp/bin
 # shellcheck disable=SC2046 # the flags are words
 g++ -std=c++17 -O2 -DNDEBUG -I"$build" -Ibench/cpp -o "$binary" bench/cpp/*.cc "$build"/protos/*.cc \
 	$(pkg-config --cflags --libs grpc++ protobuf) -lpthread
+echo "C++ gRPC $version" >"$binary.version"

@@ -19,8 +19,8 @@ type Driver struct {
 	Time   time.Duration
 	// Stacks replaces the stacks of every row; nil does not.
 	Stacks []string
-	// Programs are the binaries of stacks that are not in this one.
-	Programs map[string]string
+	// Programs are the stacks that are not in this binary.
+	Programs map[string]Program
 	// Profiles is a folder for CPU profiles; empty takes none.
 	Profiles string
 	// Folder is a temporary one, for sockets and certificates.
@@ -32,6 +32,16 @@ type Driver struct {
 
 	certified bool
 	steps     int
+}
+
+// Program is a stack that is a program of its own.
+type Program struct {
+	Path string
+	// Version is what reports say of it.
+	Version string
+	// WarmUp is how long it works before the first turn of a row, besides the
+	// warm-up of every turn: for code that is compiled while it runs.
+	WarmUp time.Duration
 }
 
 // warmUp is the share of a turn that goes unmeasured before it.
@@ -132,6 +142,9 @@ func (d *Driver) load(row Row, cells []*Cell) {
 			continue
 		}
 		pairs[cell.Stack] = p
+		if err := d.warm(row, p); err != nil {
+			cell.add(nil, err)
+		}
 	}
 	d.eachRound(row, cells, func(cell *Cell) (Sample, error) {
 		return d.turn(row, pairs[cell.Stack])

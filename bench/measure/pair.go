@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yodelrpc/yodel/bench/load"
 	"github.com/yodelrpc/yodel/bench/process"
 )
 
@@ -40,10 +41,10 @@ func (d *Driver) start(row Row, cell *Cell) (*pair, error) {
 	client, server := Sides(cell.Stack)
 	socket := filepath.Join(d.Folder, "socket-"+strings.ReplaceAll(cell.Stack, ":", "-"))
 	_ = os.Remove(socket)
-	spec := process.Spec{Stack: server, Options: row.Options, Address: socket, Program: d.Programs[server]}
+	spec := process.Spec{Stack: server, Options: row.Options, Address: socket, Program: d.Programs[server].Path}
 	var err error
 	if p.server, err = process.Start(process.Server, spec, row.MaxProcs); err == nil {
-		spec.Stack, spec.Address, spec.Program = client, p.server.Address(), d.Programs[client]
+		spec.Stack, spec.Address, spec.Program = client, p.server.Address(), d.Programs[client].Path
 		p.client, err = process.Start(process.Client, spec, row.MaxProcs)
 	}
 	if err != nil {
@@ -51,6 +52,22 @@ func (d *Driver) start(row Row, cell *Cell) (*pair, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// warm lets a pair work until its code is compiled, if that needs time. It begins
+// with many unary calls at once: they get what all calls share compiled soonest.
+func (d *Driver) warm(row Row, p *pair) error {
+	client, server := Sides(p.cell.Stack)
+	long := max(d.Programs[client].WarmUp, d.Programs[server].WarmUp)
+	if long == 0 {
+		return nil
+	}
+	crowd := load.Workload{Kind: load.Say, Bytes: 100, Concurrency: 100}
+	if _, _, err := p.client.Run(crowd, long/4); err != nil {
+		return err
+	}
+	_, _, err := p.client.Run(row.Workload, long-long/4)
+	return err
 }
 
 // turn is one round of one stack: a warm-up, and then what counts.

@@ -17,6 +17,8 @@ type Machine struct {
 	// Revision is the commit that was measured, as git describes it.
 	Revision string
 	Modules  map[string]string
+	// Programs are the stacks in other languages, with their versions.
+	Programs map[string]string
 	Began    time.Time
 	// LoadBefore and LoadAfter are the system's load averages.
 	LoadBefore, LoadAfter string
@@ -28,7 +30,7 @@ type Machine struct {
 func Here(revision string) *Machine {
 	m := &Machine{
 		Processors: runtime.NumCPU(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH,
-		Kernel: firstLine("/proc/sys/kernel/osrelease"), Modules: map[string]string{}, Revision: revision,
+		Kernel: firstLine("/proc/sys/kernel/osrelease"), Modules: map[string]string{}, Programs: map[string]string{}, Revision: revision,
 		Began: time.Now(), LoadBefore: load(), Arguments: strings.Join(os.Args[1:], " "),
 	}
 	text, _ := os.ReadFile("/proc/cpuinfo")

@@ -24,6 +24,9 @@ func markdown(run Run, drawn []plot) []byte {
 			fmt.Fprintf(&b, "- %s %s\n", path, m.Modules[path])
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(m.Programs)) {
+		fmt.Fprintf(&b, "- %s: %s\n", name, m.Programs[name])
+	}
 	b.WriteString("\n## Targets\n\nRatios are over grpc-go in the same round.\n\n")
 	b.WriteString("| row | stack | metric | target | value | 90 % interval | verdict |\n|---|---|---|---|---|---|---|\n")
 	for _, v := range run.Verdicts {

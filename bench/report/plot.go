@@ -23,8 +23,8 @@ type plot struct {
 }
 
 var (
-	unaryStacks  = []string{"yodel", "grpcgo", "connect", "drpc", "nethttp", "cpp", "rawmux", "rawpp"}
-	streamStacks = []string{"yodel", "grpcgo", "connect", "connect-plain", "drpc", "cpp"}
+	unaryStacks  = []string{"yodel", "grpcgo", "connect", "drpc", "nethttp", "cpp", "tonic", "java", "java-direct", "rawmux", "rawpp"}
+	streamStacks = []string{"yodel", "grpcgo", "connect", "connect-plain", "drpc", "cpp", "tonic", "java", "java-direct"}
 	smallRows    = []string{"unary-100-c1", "unary-100-c16", "unary-100-c100", "unary-100-c1000"}
 	streamRows   = []string{"chat-100-c1", "chat-100-c100", "down-100", "down-64k", "up-64k"}
 	featureRows  = []string{"annotated-100-c100", "tls-100-c100", "unix-100-c100", "slow-100-c100", "busy-100-c100"}
@@ -52,6 +52,9 @@ var palette = map[string]color.Color{
 	"drpc":          color.RGBA{R: 0x00, G: 0x9e, B: 0x73, A: 0xff},
 	"nethttp":       color.RGBA{R: 0xcc, G: 0x79, B: 0xa7, A: 0xff},
 	"cpp":           color.RGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff},
+	"tonic":         color.RGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0xff},
+	"java":          color.RGBA{R: 0x6a, G: 0x3d, B: 0x9a, A: 0xff},
+	"java-direct":   color.RGBA{R: 0xca, G: 0xb2, B: 0xd6, A: 0xff},
 	"rawmux":        color.RGBA{R: 0x33, G: 0x33, B: 0x33, A: 0xff},
 	"rawpp":         color.RGBA{R: 0x66, G: 0x66, B: 0x66, A: 0xff},
 }
