@@ -23,17 +23,14 @@ const maxLocalRefusals = 10
 type attempt struct {
 	ch     *Channel
 	method *Method
-	params callParams
-	header metadata.MD // the request's
 
 	// The sending part.
 
-	messenger messenger
-	out       transport.Outgoing
-	head      transport.Header
-	// more are the fields of head.More; few is room for them.
-	more []transport.Field
-	few  [4]transport.Field
+	messenger    messenger
+	compressor   encoding.Compressor // of requests; nil is none
+	waitForReady bool
+	block        *transport.Block // the fixed part of the request's header section
+	header       metadata.MD      // the rest of it
 	// body is the request of a kind that has one, while it is in hand. A
 	// transport that still sends it has kept it.
 	body []byte
@@ -44,33 +41,41 @@ type attempt struct {
 
 	// The receiving part.
 
-	stream       transport.Stream
-	response     protocol.Response
+	stream transport.Stream
+	// demand is what wakes the receiver; nil is the channel's.
+	demand envelope.Demand
+	parsed bool
+	// response is nil if the response's header section is the usual one.
+	response     *protocol.Response
 	decompressor encoding.Compressor
-	parsed       bool
 	trailer      metadata.MD
 }
 
 // begin prepares the first try. The error is a status.
-func (a *attempt) begin(c *Channel, m *Method, header metadata.MD) error {
-	block, err := c.block(m, &a.params)
+func (a *attempt) begin(c *Channel, m *Method, p *callParams, header metadata.MD) error {
+	block, err := c.block(m, p)
 	if err != nil {
 		return channelError(status.Internal, "the method "+m.Path()+" cannot be called", err)
 	}
-	a.ch, a.method, a.header = c, m, header
-	a.head.Block = block
+	a.ch, a.method, a.block, a.header = c, m, block, header
+	a.waitForReady, a.compressor = p.waitForReady, c.compressor(p)
 	a.messenger = messenger{
 		codec: c.cfg.Codec, maxReceive: c.limits.receive, maxSend: c.limits.send,
 		side: clientText, path: block.Path,
 	}
-	if a.params.codec != nil {
-		a.messenger.codec = a.params.codec
+	if p.codec != nil {
+		a.messenger.codec = p.codec
 	}
-	if a.params.maxReceive > 0 {
-		a.messenger.maxReceive = a.params.maxReceive
+	if p.maxSend > 0 {
+		a.messenger.maxSend = p.maxSend
 	}
-	if a.params.maxSend > 0 {
-		a.messenger.maxSend = a.params.maxSend
+	a.demand = c.limits.demand(m.Kind.oneResponse())
+	if p.maxReceive > 0 {
+		a.messenger.maxReceive = p.maxReceive
+		a.demand = envelope.OneMessage(p.maxReceive)
+		if m.Kind.oneResponse() {
+			a.demand = envelope.OnlyMessage(p.maxReceive)
+		}
 	}
 	return nil
 }
@@ -84,25 +89,26 @@ func (c *Channel) compressor(p *callParams) encoding.Compressor {
 }
 
 // seal returns msg in an envelope, in a buffer to give back.
-func (a *attempt) seal(msg any) ([]byte, error) {
-	return a.messenger.seal(msg, a.ch.compressor(&a.params))
-}
+func (a *attempt) seal(msg any) ([]byte, error) { return a.messenger.seal(msg, a.compressor) }
 
 // open opens a stream with first, all that is known to be sent. It picks a
 // connection, and another one while no server has seen the call (gRFC A6,
 // transparent retries). The error is a status.
 func (a *attempt) open(ctx context.Context, data []byte, end bool) error {
+	sc := a.ch.scratches.borrow()
+	defer a.ch.scratches.give(sc)
+	sc.head.Block = a.block
 	for {
-		conn, err := a.ch.pick(ctx, a.params.waitForReady)
+		conn, err := a.ch.pick(ctx, a.waitForReady)
 		if err != nil {
 			return err
 		}
-		if err := a.fields(ctx); err != nil {
+		if sc.head.More, err = a.fields(ctx, sc.few[:0]); err != nil {
 			return err
 		}
-		a.out = transport.Outgoing{Header: &a.head, Data: data, End: end}
-		a.stream, err = conn.Open(ctx, &a.out)
-		a.kept = a.kept || a.out.DataKept
+		sc.out = transport.Outgoing{Header: &sc.head, Data: data, End: end, AwaitsEnd: a.method.Kind.oneResponse()}
+		a.stream, err = conn.Open(ctx, &sc.out)
+		a.kept = a.kept || sc.out.DataKept
 		if err == nil {
 			return nil
 		}
@@ -113,25 +119,23 @@ func (a *attempt) open(ctx context.Context, data []byte, end bool) error {
 	}
 }
 
-// fields makes the fields that change from call to call. grpc-timeout is the
+// fields appends the fields that change from call to call. grpc-timeout is the
 // last of them, so that the ones before it can be remembered.
-func (a *attempt) fields(ctx context.Context) error {
-	a.more = a.few[:0]
-	var err error
+func (a *attempt) fields(ctx context.Context, more []transport.Field) ([]transport.Field, error) {
 	if len(a.header) > 0 {
-		if a.more, err = protocol.AppendRequest(a.more, protocol.NoTimeout, a.header); err != nil {
-			return channelError(status.Internal, "the request's metadata cannot be sent", err)
+		var err error
+		if more, err = protocol.AppendRequest(more, protocol.NoTimeout, a.header); err != nil {
+			return nil, channelError(status.Internal, "the request's metadata cannot be sent", err)
 		}
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left <= 0 {
-			return contextError(ctx, "before the call was sent", nil)
+			return nil, contextError(ctx, "before the call was sent", nil)
 		}
-		a.more = append(a.more, a.ch.timeoutField(left))
+		more = append(more, a.ch.timeoutField(left))
 	}
-	a.head.More = a.more
-	return nil
+	return more, nil
 }
 
 // again tells whether the call may be tried once more after err: without limit
@@ -163,9 +167,9 @@ func (a *attempt) parseHeader(h *transport.Header, last bool) error {
 	}
 	a.parsed = true
 	if len(h.More) == 0 && h.Block == a.ch.memo.header.Load() {
-		a.response.Start(200)
 		return nil
 	}
+	a.response = new(protocol.Response)
 	a.response.Start(h.Block.Status)
 	a.response.Add(h.Block.Fields)
 	a.response.Add(h.More)
@@ -176,6 +180,17 @@ func (a *attempt) parseHeader(h *transport.Header, last bool) error {
 		return err
 	}
 	return a.chooseDecompressor(h)
+}
+
+// usualStatus is the HTTP status of the usual header section.
+const usualStatus = 200
+
+// headerMetadata returns the metadata of the response's header section.
+func (a *attempt) headerMetadata() metadata.MD {
+	if a.response == nil {
+		return nil
+	}
+	return a.response.Metadata
 }
 
 // trailersOnly tells a header section that is also the trailer section.
@@ -204,6 +219,12 @@ func (a *attempt) chooseDecompressor(h *transport.Header) error {
 // tells that a message, or a part of one, has come.
 func (a *attempt) verdict(ctx context.Context, body bool) error {
 	tr := a.stream.Trailer()
+	if tr != nil && len(tr.More) == 0 && tr.Block == a.ch.memo.trailer.Load() {
+		return nil
+	}
+	if a.response == nil {
+		a.response = &protocol.Response{HTTPStatus: usualStatus}
+	}
 	if tr == nil && body {
 		// A header section that a message follows is no Trailers-Only.
 		a.response.DropStatus()
@@ -214,9 +235,6 @@ func (a *attempt) verdict(ctx context.Context, body bool) error {
 		a.trailer = a.response.Metadata
 		a.response.Metadata = nil
 		return peerVerdict(ctx, a.response.Status())
-	}
-	if len(tr.More) == 0 && tr.Block == a.ch.memo.trailer.Load() {
-		return nil
 	}
 	var r protocol.Response
 	r.Start(a.response.HTTPStatus)
@@ -233,21 +251,10 @@ func (a *attempt) verdict(ctx context.Context, body bool) error {
 	return nil
 }
 
-// demand is what wakes the receiver; see envelope.
-func (a *attempt) demand(only bool) envelope.Demand {
-	if a.params.maxReceive == 0 {
-		return a.ch.limits.demand(only)
-	}
-	if only {
-		return envelope.OnlyMessage(a.params.maxReceive)
-	}
-	return envelope.OneMessage(a.params.maxReceive)
-}
-
 // receiveOnly waits for the end of the call, and decodes its only response.
 // The error is a status, or the transport's if raw is true.
 func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool) {
-	buffered, ended, err := a.stream.Await(ctx, a.demand(true))
+	buffered, ended, err := a.stream.Await(ctx, transport.Demand(a.demand))
 	if err != nil {
 		return err, true
 	}

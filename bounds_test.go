@@ -13,8 +13,8 @@ import (
 // A call's memory on a server is one allocation: this is the class of sizes
 // that it is in.
 func TestServerCallSize(t *testing.T) {
-	if size := unsafe.Sizeof(serverCall{}); size > 320 {
-		t.Errorf("a serverCall has %d bytes, more than 320", size)
+	if size := unsafe.Sizeof(serverCall{}); size > 256 {
+		t.Errorf("a serverCall has %d bytes, more than 256", size)
 	}
 }
 

@@ -34,6 +34,9 @@ type Call struct {
 
 // NewCall returns a call for a [Caller] to start.
 func NewCall(m *Method, opts ...CallOption) *Call {
+	if len(opts) == 0 {
+		return &Call{Method: m}
+	}
 	made := &struct {
 		Call
 		callParams

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/yodelrpc/yodel"
+	"github.com/yodelrpc/yodel/credentials"
 	"github.com/yodelrpc/yodel/encoding"
 	"github.com/yodelrpc/yodel/metadata"
 	"github.com/yodelrpc/yodel/status"
@@ -778,4 +780,27 @@ func TestHandlerContext(t *testing.T) {
 		<-fired
 		stop()
 	})
+}
+
+// A context that ends while the call waits for a connection ends the call, and
+// nothing else.
+func TestContextEndsWhileOpening(t *testing.T) {
+	ch, err := yodel.NewChannel("a.example:1", yodel.ChannelConfig{
+		Credentials: credentials.Insecure(),
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ch.Close()
+	for range 50 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		if _, err := yodel.CallBidiStream[*str, *str](ctx, ch, chatMethod, newStr); status.CodeOf(err) != status.DeadlineExceeded {
+			t.Errorf("the call ended with %v", err)
+		}
+		cancel()
+	}
 }

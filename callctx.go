@@ -15,23 +15,42 @@ type callContext struct {
 	values context.Context
 	call   *Call
 
-	// limit is nil without a deadline.
-	limit *callLimit
+	// extra is nil until something of it is needed.
+	extra atomic.Pointer[contextExtra]
 
+	mu   sync.Mutex
+	done chan struct{}
+}
+
+// contextExtra is what few contexts need.
+type contextExtra struct {
+	// deadline is the call's; zero is none. timer ends the call then.
+	deadline time.Time
+	timer    *time.Timer
 	// replaced answers Value once the call is canceled with a cause: a context
 	// of package context, which is where context.Cause looks.
 	replaced atomic.Pointer[context.Context]
-
-	mu    sync.Mutex
-	done  chan struct{}
-	err   error
+	// funcs is what AfterFunc was called with. callContext.mu guards it.
 	funcs map[*func()]struct{}
 }
 
-// callLimit is a call's deadline.
-type callLimit struct {
-	deadline time.Time
-	timer    *time.Timer
+// contextEnd is how a context has ended.
+type contextEnd uint8
+
+const (
+	contextLives contextEnd = iota
+	contextCanceled
+	contextDeadline
+)
+
+func (e contextEnd) err() error {
+	switch e {
+	case contextCanceled:
+		return context.Canceled
+	case contextDeadline:
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 var _ context.Context = (*callContext)(nil)
@@ -45,10 +64,10 @@ func closedChan() chan struct{} {
 }
 
 func (c *callContext) Deadline() (time.Time, bool) {
-	if c.limit == nil {
-		return time.Time{}, false
+	if extra := c.extra.Load(); extra != nil && !extra.deadline.IsZero() {
+		return extra.deadline, true
 	}
-	return c.limit.deadline, true
+	return time.Time{}, false
 }
 
 func (c *callContext) Done() <-chan struct{} {
@@ -56,7 +75,7 @@ func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
-		if c.err != nil {
+		if c.call.server.ctxEnd != contextLives {
 			c.done = closedChan()
 		} else {
 			c.done = make(chan struct{})
@@ -74,7 +93,17 @@ func (c *callContext) Err() error {
 func (c *callContext) ended() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err
+	return c.call.server.ctxEnd.err()
+}
+
+// moreLocked returns the extra, to be changed.
+func (c *callContext) moreLocked() *contextExtra {
+	extra := c.extra.Load()
+	if extra == nil {
+		extra = new(contextExtra)
+		c.extra.Store(extra)
+	}
+	return extra
 }
 
 // watch has the stream tell of its end from now on. It is asked to when somebody
@@ -82,7 +111,7 @@ func (c *callContext) ended() error {
 func (c *callContext) watch() {
 	s := c.call.server
 	c.mu.Lock()
-	watch := !s.watched && c.err == nil
+	watch := !s.watched && s.ctxEnd == contextLives
 	s.watched = true
 	c.mu.Unlock()
 	if watch {
@@ -94,8 +123,10 @@ func (c *callContext) Value(key any) any {
 	if key == (callKey{}) {
 		return c.call
 	}
-	if replaced := c.replaced.Load(); replaced != nil {
-		return (*replaced).Value(key)
+	if extra := c.extra.Load(); extra != nil {
+		if replaced := extra.replaced.Load(); replaced != nil {
+			return (*replaced).Value(key)
+		}
 	}
 	return c.values.Value(key)
 }
@@ -109,20 +140,21 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 	c.watch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	if c.call.server.ctxEnd != contextLives {
 		go f()
 		return func() bool { return false }
 	}
-	if c.funcs == nil {
-		c.funcs = make(map[*func()]struct{})
+	extra := c.moreLocked()
+	if extra.funcs == nil {
+		extra.funcs = make(map[*func()]struct{})
 	}
 	entry := &f
-	c.funcs[entry] = struct{}{}
+	extra.funcs[entry] = struct{}{}
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		_, waiting := c.funcs[entry]
-		delete(c.funcs, entry)
+		_, waiting := extra.funcs[entry]
+		delete(extra.funcs, entry)
 		return waiting
 	}
 }
@@ -130,34 +162,41 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 // expireIn gives the call a deadline, before anybody else has the context;
 // expired is called when it has passed.
 func (c *callContext) expireIn(timeout time.Duration, expired func()) {
-	c.limit = &callLimit{deadline: time.Now().Add(timeout)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.limit.timer = time.AfterFunc(timeout, expired)
+	extra := c.moreLocked()
+	extra.deadline = time.Now().Add(timeout)
+	extra.timer = time.AfterFunc(timeout, expired)
 }
 
-// cancel ends the context with err, and with a cause unless that is nil. It
-// reports whether it was the first to do so.
-func (c *callContext) cancel(err, cause error) bool {
+// cancel ends the context, with a cause unless that is nil. It reports whether it
+// was the first to do so.
+func (c *callContext) cancel(end contextEnd, cause error) bool {
+	s := c.call.server
 	c.mu.Lock()
-	if c.err != nil {
+	if s.ctxEnd != contextLives {
 		c.mu.Unlock()
 		return false
 	}
 	if cause != nil {
 		replaced, cancel := context.WithCancelCause(c.values)
 		cancel(cause)
-		c.replaced.Store(&replaced)
+		c.moreLocked().replaced.Store(&replaced)
 	}
-	c.err = err
+	s.ctxEnd = end
 	if c.done != nil {
 		close(c.done)
 	}
-	if c.limit != nil {
-		c.limit.timer.Stop()
+	extra := c.extra.Load()
+	if extra == nil {
+		c.mu.Unlock()
+		return true
 	}
-	funcs := c.funcs
-	c.funcs = nil
+	if extra.timer != nil {
+		extra.timer.Stop()
+	}
+	funcs := extra.funcs
+	extra.funcs = nil
 	c.mu.Unlock()
 	if len(funcs) > 0 {
 		go func() {

@@ -79,10 +79,11 @@ type Channel struct {
 	// invoker is the interceptor chain; nil without interceptors.
 	invoker Invoker
 
-	snap    atomic.Pointer[snapshot]
-	blocks  blockCache
-	memo    responseMemo
-	timeout atomic.Pointer[timeoutMemo]
+	snap      atomic.Pointer[snapshot]
+	blocks    blockCache
+	memo      responseMemo
+	scratches scratches
+	timeout   atomic.Pointer[timeoutMemo]
 	// attempts keeps the memory of unary attempts that have ended.
 	attempts sync.Pool
 

@@ -22,11 +22,10 @@ type clientStream struct {
 	// attempt is lent by the channel until the call ends. What is asked for
 	// afterwards is in header and trailer.
 	*attempt
-	// ctx is the call's, and opening the same until the call is closed: what is
-	// waited for before there is a stream to reset.
-	ctx     context.Context
-	opening closable
-	call    *Call
+	// ctx has the call's context, and is the same until the call is closed: for
+	// what is waited for before there is a stream to reset.
+	ctx  closable
+	call *Call
 	// driven is the next of the streams that CallUnary closes.
 	driven *clientStream
 
@@ -77,16 +76,19 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 	if ctx.Err() != nil {
 		return nil, contextError(ctx, "before the call was sent", nil)
 	}
-	s := &clientStream{attempt: c.borrowAttempt(), call: call, ctx: ctx, opening: closable{Context: ctx}}
-	if call.params != nil {
-		s.params = *call.params
+	s := &clientStream{attempt: c.borrowAttempt(), call: call, ctx: closable{Context: ctx}}
+	params := call.params
+	if params == nil {
+		params = &callParams{}
 	}
-	if err := s.begin(c, call.Method, call.RequestHeader); err != nil {
+	if err := s.begin(c, call.Method, params, call.RequestHeader); err != nil {
 		c.giveAttempt(s.attempt)
 		return nil, err
 	}
-	if s.params.driven != nil {
-		s.params.driven.add(s)
+	// Nobody ends the call while it is being opened.
+	s.sending.take()
+	if params.driven != nil {
+		params.driven.add(s)
 	} else if ctx.Done() != nil {
 		// The end of ctx must reach the peer even if nobody sends or receives.
 		s.mu.Lock()
@@ -97,17 +99,19 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 		// The peer may answer before it has a message.
 		if err := s.openWith(nil, false); err != nil {
 			s.finish(err)
+			s.sending.give()
 			s.tell()
 			return nil, err
 		}
 	}
+	s.sending.give()
 	return s, nil
 }
 
 // openWith opens the stream. It is called once, with the sending turn or before
 // anybody else knows of s.
 func (s *clientStream) openWith(data []byte, end bool) error {
-	s.openErr = s.attempt.open(&s.opening, data, end)
+	s.openErr = s.attempt.open(&s.ctx, data, end)
 	if s.openErr == nil {
 		s.call.setPeer(s.stream.Conn().Info())
 	}
@@ -129,7 +133,7 @@ func (s *clientStream) nowLive() {
 	s.mu.Lock()
 	s.live = s.stream
 	s.mu.Unlock()
-	if s.opening.closed() != nil {
+	if s.ctx.closed() {
 		s.stream.Reset(transport.ReasonCanceled)
 	}
 }
@@ -139,7 +143,7 @@ func (s *clientStream) nowLive() {
 func (s *clientStream) contextEnded() {
 	s.receiving.take()
 	s.sending.take()
-	s.finish(s.closedOr(contextError(s.ctx, "while the call was in flight", nil)))
+	s.finish(s.closedOr(contextError(s.ctx.Context, "while the call was in flight", nil)))
 	s.sending.give()
 	s.receiving.give()
 	s.tell()
@@ -187,11 +191,13 @@ func (s *clientStream) Send(msg any) error {
 		s.body, s.sentAll = data, true
 		return s.sent(s.openWith(data, true))
 	}
-	s.out = transport.Outgoing{Data: data}
-	err = s.stream.Send(s.ctx, &s.out)
-	if !s.out.DataKept {
+	sc := s.ch.scratches.borrow()
+	sc.out.Data = data
+	err = s.stream.Send(s.ctx.Context, &sc.out)
+	if !sc.out.DataKept {
 		buffer.Put(data)
 	}
+	s.ch.scratches.give(sc)
 	return s.sent(err)
 }
 
@@ -210,8 +216,7 @@ func (s *clientStream) CloseSend() error {
 	if s.method.Kind.oneRequest() {
 		return s.sent(s.openWith(nil, true))
 	}
-	s.out = transport.Outgoing{End: true}
-	err := s.sent(s.stream.Send(s.ctx, &s.out))
+	err := s.sent(s.stream.Send(s.ctx.Context, &transport.Outgoing{End: true}))
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -229,7 +234,7 @@ func (s *clientStream) sent(err error) error {
 	case errors.Is(err, transport.ErrEnded):
 		s.sendFailed = s.early()
 	default:
-		s.sendFailed = callFailure(s.ctx, err)
+		s.sendFailed = callFailure(s.ctx.Context, err)
 		if s.receiving.tryTake() {
 			s.finish(s.closedOr(s.sendFailed))
 			s.receiving.give()
@@ -246,20 +251,22 @@ func (s *clientStream) early() error {
 		return io.EOF
 	}
 	defer s.receiving.give()
-	buffered, ended, err := s.stream.Await(s.ctx, func([]byte) int { return 0 })
+	buffered, ended, err := s.stream.Await(s.ctx.Context, func([]byte) int { return 0 })
 	if err != nil || !ended {
 		return io.EOF
 	}
-	h, err := s.stream.Header(s.ctx)
+	h, err := s.stream.Header(s.ctx.Context)
 	if err != nil {
 		return io.EOF
 	}
 	if err := s.parseHeader(h, s.stream.Trailer() == nil); err != nil {
 		return err
 	}
-	md := s.response.Metadata
-	result := s.verdict(s.ctx, s.received || len(buffered) > 0)
-	s.response.Metadata = md
+	md := s.headerMetadata()
+	result := s.verdict(s.ctx.Context, s.received || len(buffered) > 0)
+	if s.response != nil {
+		s.response.Metadata = md
+	}
 	return asReceived(result)
 }
 
@@ -293,7 +300,7 @@ func (s *clientStream) Receive(msg any) error {
 			return asReceived(s.finishReceiving(err))
 		case s.retry(err):
 		default:
-			return s.finishReceiving(callFailure(s.ctx, err))
+			return s.finishReceiving(callFailure(s.ctx.Context, err))
 		}
 	}
 }
@@ -312,9 +319,9 @@ func (s *clientStream) awaitOpen() error {
 	s.mu.Unlock()
 	select {
 	case <-opened:
-	case <-s.opening.Done():
+	case <-s.ctx.Done():
 		// The sender sees the same, and ends the call if it is at work.
-		return s.closedOr(contextError(&s.opening, "before the call was sent", nil))
+		return s.closedOr(contextError(&s.ctx, "before the call was sent", nil))
 	}
 	return s.openErr
 }
@@ -322,16 +329,16 @@ func (s *clientStream) awaitOpen() error {
 // receive decodes one message. raw tells that the error is the transport's.
 func (s *clientStream) receive(msg any) (err error, raw bool) {
 	if s.method.Kind.oneResponse() {
-		return s.receiveOnly(s.ctx, msg)
+		return s.receiveOnly(s.ctx.Context, msg)
 	}
-	if s.ctx.Err() != nil || !s.inbox.ready(s.messenger.maxReceive) {
+	if s.ctx.Context.Err() != nil || !s.inbox.ready(s.messenger.maxReceive) {
 		if err := s.fill(); err != nil {
 			return err, true
 		}
 	}
 	buffered := s.inbox.lent
 	if !s.parsed {
-		h, err := s.stream.Header(s.ctx)
+		h, err := s.stream.Header(s.ctx.Context)
 		if err != nil {
 			return err, true
 		}
@@ -350,7 +357,7 @@ func (s *clientStream) receive(msg any) (err error, raw bool) {
 		return err, false
 	}
 	// The stream has ended.
-	if err := s.verdict(s.ctx, s.received || len(buffered) > 0); err != nil {
+	if err := s.verdict(s.ctx.Context, s.received || len(buffered) > 0); err != nil {
 		return err, false
 	}
 	if len(buffered) > 0 {
@@ -360,7 +367,7 @@ func (s *clientStream) receive(msg any) (err error, raw bool) {
 }
 
 // fill waits for a message, or the end.
-func (s *clientStream) fill() error { return s.inbox.fill(s.ctx, s.stream, s.demand(false)) }
+func (s *clientStream) fill() error { return s.inbox.fill(s.ctx.Context, s.stream, s.demand) }
 
 // retry makes another attempt of a call that no server has acted on, and whose
 // request is still in hand. It is called with the receiving turn.
@@ -374,11 +381,11 @@ func (s *clientStream) retry(err error) bool {
 		return false
 	}
 	s.stream.Close()
-	if s.attempt.open(&s.opening, s.body, true) != nil {
+	if s.attempt.open(&s.ctx, s.body, true) != nil {
 		// The first failure says more.
 		return false
 	}
-	s.parsed, s.inbox = false, inbox{}
+	s.parsed, s.response, s.inbox = false, nil, inbox{}
 	s.nowLive()
 	s.call.setPeer(s.stream.Conn().Info())
 	return true
@@ -399,7 +406,7 @@ func (s *clientStream) finishReceiving(result error) error {
 
 // closedOr is err, unless the call failed because Close was called.
 func (s *clientStream) closedOr(err error) error {
-	if err != nil && s.opening.closed() != nil && s.ctx.Err() == nil {
+	if err != nil && s.ctx.closed() && s.ctx.Context.Err() == nil {
 		return channelError(status.Canceled, "the call was abandoned", errStreamClosed)
 	}
 	return err
@@ -414,14 +421,14 @@ func (s *clientStream) finish(result error) {
 		return
 	}
 	s.result, s.live = result, nil
-	s.header, s.trailer, s.hasHeader = s.response.Metadata, s.attempt.trailer, s.parsed
+	s.header, s.trailer, s.hasHeader = s.headerMetadata(), s.attempt.trailer, s.parsed
 	s.ended.Store(true)
 	stop := s.stop
 	s.mu.Unlock()
 	if stop != nil {
 		stop()
 	}
-	s.opening.end()
+	s.ctx.end()
 	s.ch.giveAttempt(s.attempt)
 	s.attempt = nil
 }
@@ -449,12 +456,12 @@ func (s *clientStream) Header() (metadata.MD, error) {
 		return nil, err
 	}
 	for !s.parsed {
-		h, err := s.stream.Header(s.ctx)
+		h, err := s.stream.Header(s.ctx.Context)
 		if err != nil {
 			if s.retry(err) {
 				continue
 			}
-			return nil, s.finishReceiving(callFailure(s.ctx, err))
+			return nil, s.finishReceiving(callFailure(s.ctx.Context, err))
 		}
 		if trailersOnly(h) {
 			// Receive has the status, and Trailer the metadata.
@@ -464,7 +471,7 @@ func (s *clientStream) Header() (metadata.MD, error) {
 			return nil, s.finishReceiving(err)
 		}
 	}
-	return s.response.Metadata.Clone(), nil
+	return s.headerMetadata().Clone(), nil
 }
 
 // Trailer implements [Stream].
@@ -484,7 +491,7 @@ func (s *clientStream) Close() error {
 		return nil
 	}
 	// Whoever sends or receives stops.
-	s.opening.close(errStreamClosed)
+	s.ctx.close(errStreamClosed)
 	if live != nil {
 		live.Reset(transport.ReasonCanceled)
 	}

@@ -2,7 +2,7 @@ package yodel
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 )
 
 // closable is a call's context that ends when the call is closed, too. Most
@@ -10,73 +10,59 @@ import (
 // made when somebody does.
 type closable struct {
 	context.Context
+	made atomic.Pointer[madeContext]
+}
 
-	mu     sync.Mutex
-	made   context.Context
+type madeContext struct {
+	context.Context
 	cancel context.CancelCauseFunc
-	// cause is why it has been closed.
-	cause error
+	closed atomic.Bool
 }
 
-func (c *closable) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.made == nil {
-		c.made, c.cancel = context.WithCancelCause(c.Context)
-		if c.cause != nil {
-			c.cancel(c.cause)
-		}
+func (c *closable) make() *madeContext {
+	if made := c.made.Load(); made != nil {
+		return made
 	}
-	return c.made.Done()
+	made := &madeContext{}
+	made.Context, made.cancel = context.WithCancelCause(c.Context)
+	if !c.made.CompareAndSwap(nil, made) {
+		made.cancel(nil)
+	}
+	return c.made.Load()
 }
+
+func (c *closable) Done() <-chan struct{} { return c.make().Done() }
 
 func (c *closable) Err() error {
-	c.mu.Lock()
-	made, cause := c.made, c.cause
-	c.mu.Unlock()
-	switch {
-	case made != nil:
+	if made := c.made.Load(); made != nil {
 		return made.Err()
-	case cause != nil:
-		return context.Canceled
 	}
 	return c.Context.Err()
 }
 
 func (c *closable) Value(key any) any {
-	c.mu.Lock()
-	made := c.made
-	c.mu.Unlock()
-	if made != nil {
+	if made := c.made.Load(); made != nil {
 		return made.Value(key)
 	}
 	return c.Context.Value(key)
 }
 
-// close ends the context with cause, which only the first call decides.
+// close ends the context with cause.
 func (c *closable) close(cause error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cause == nil {
-		c.cause = cause
-	}
-	if c.cancel != nil {
-		c.cancel(cause)
-	}
+	made := c.make()
+	made.closed.Store(true)
+	made.cancel(cause)
 }
 
-// end lets go of what Done has made.
+// closed tells whether close has been called.
+func (c *closable) closed() bool {
+	made := c.made.Load()
+	return made != nil && made.closed.Load()
+}
+
+// end lets go of what has been made.
 func (c *closable) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cancel != nil {
-		c.cancel(nil)
+	if made := c.made.Load(); made != nil {
+		made.cancel(nil)
 	}
-}
-
-// closed returns what close was called with first.
-func (c *closable) closed() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cause
 }

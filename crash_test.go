@@ -15,7 +15,7 @@ func TestCrashOnPanic(t *testing.T) {
 		}}})
 		escaped := func(f func(c *serverCall)) (p any) {
 			defer func() { p = recover() }()
-			f(&serverCall{server: s, Call: Call{Method: m}})
+			f(&serverCall{request: &request{route: &route{server: s}}, Call: Call{Method: m}})
 			return nil
 		}
 		handler = escaped(func(c *serverCall) { _ = c.run() })

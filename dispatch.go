@@ -174,13 +174,13 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 		s.refuse(stream, r)
 		return
 	}
-	call := &serverCall{server: s, request: r, stream: stream}
+	call := &serverCall{request: r, stream: stream}
 	call.Call = Call{Method: r.route.method, server: call, peer: stream.Conn().Info()}
 	if call.RequestHeader = r.parsed.Metadata; shared {
 		call.RequestHeader = r.parsed.Metadata.Clone() // the handler may change it
 	}
 	if kind := r.route.method.Kind; !kind.oneRequest() || !kind.oneResponse() {
-		call.flow = new(serverFlow)
+		call.extra = new(serverExtra)
 	}
 	call.ctx = callContext{values: v.values, call: &call.Call}
 	call.serve(timeout)

@@ -40,7 +40,7 @@ func (s *serverCall) finish(err error) {
 		s.answer = nil
 	}
 	s.sending.give()
-	s.ctx.cancel(context.Canceled, nil)
+	s.ctx.cancel(contextCanceled, nil)
 	if !alone {
 		// The same for receiving. The answer is complete (RFC 9113 §8.1).
 		s.reset(transport.ReasonNone)
@@ -73,15 +73,15 @@ func (s *serverCall) result(err error) error {
 // sendStatus sends the status. No error is returned: if it cannot be sent, the
 // peer has gone. With last, it closes the stream, and reports whether it has.
 func (s *serverCall) sendStatus(err error, last bool) (closed bool) {
-	shown := s.server.visible(s.Method, err)
-	sc := s.server.scratch()
-	defer s.server.giveScratch(sc)
+	shown := s.owner().visible(s.Method, err)
+	sc := s.owner().scratches.borrow()
+	defer s.owner().scratches.give(sc)
 	s.mu.Lock()
 	early := !s.headerSent
 	var trailer metadata.MD
-	if s.custom != nil {
-		trailer = s.custom.trailer
-		early = early && len(s.custom.header) == 0
+	if s.extra != nil {
+		trailer = s.extra.custom.trailer
+		early = early && len(s.extra.custom.header) == 0
 	}
 	s.mu.Unlock()
 	if shown == nil {
@@ -112,15 +112,15 @@ func (s *serverCall) sendStatus(err error, last bool) (closed bool) {
 // fillStatus adds the status to what is sent: as a trailer section, or early, as
 // part of a header section that is the last (Trailers-Only; gRFC A6 wants it
 // for a failure before the first message, which can then be retried).
-func (s *serverCall) fillStatus(sc *sendScratch, shown *status.Error, trailer metadata.MD, early bool, limit int) {
+func (s *serverCall) fillStatus(sc *scratch, shown *status.Error, trailer metadata.MD, early bool, limit int) {
 	if shown == nil && len(trailer) == 0 {
 		sc.trailer = transport.Header{Block: okTrailer}
 		sc.out.Trailer = &sc.trailer
 		return
 	}
 	fields, lost, _ := protocol.AppendTrailer(nil, shown, trailer, limit)
-	if lost != 0 && s.server.cfg.Logger != nil {
-		s.server.cfg.Logger.LogAttrs(context.Background(), slog.LevelWarn, "the status is too large for the peer and is cut",
+	if lost != 0 && s.owner().cfg.Logger != nil {
+		s.owner().cfg.Logger.LogAttrs(context.Background(), slog.LevelWarn, "the status is too large for the peer and is cut",
 			slog.String("method", s.Method.Path()))
 	}
 	if early {
@@ -143,8 +143,8 @@ func (s *serverCall) stillTooLarge(err error) bool {
 
 // tell tells those who asked to be told of the end.
 func (s *serverCall) tell(err error) {
-	if !s.server.cfg.CrashOnPanic {
-		defer s.server.recovered(s.Method, nil)
+	if !s.owner().cfg.CrashOnPanic {
+		defer s.owner().recovered(s.Method, nil)
 	}
 	s.end(err)
 }

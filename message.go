@@ -121,10 +121,17 @@ func (m *messenger) notEncoded(cause error) error {
 }
 
 // open decodes one message into msg. d decompresses it; nil is none.
+//
+// What hardly ever happens is in functions of its own, here and below: their
+// frames would make the stack of every call on a server that much larger.
 func (m *messenger) open(env envelope.Message, d encoding.Compressor, msg any) error {
-	if !env.Compressed {
-		return m.decode(env.Payload, msg)
+	if env.Compressed {
+		return m.openCompressed(env, d, msg)
 	}
+	return m.decode(env.Payload, msg)
+}
+
+func (m *messenger) openCompressed(env envelope.Message, d encoding.Compressor, msg any) error {
 	var decompressor envelope.Decompressor
 	if d != nil {
 		decompressor = d
@@ -147,9 +154,13 @@ func (m *messenger) open(env envelope.Message, d encoding.Compressor, msg any) e
 
 func (m *messenger) decode(payload []byte, msg any) error {
 	if err := m.codec.Unmarshal(payload, msg); err != nil {
-		return m.fail(status.Internal, m.side.name+": the "+m.side.received+" of "+m.path+" cannot be decoded", err)
+		return m.notDecoded(err)
 	}
 	return nil
+}
+
+func (m *messenger) notDecoded(cause error) error {
+	return m.fail(status.Internal, m.side.name+": the "+m.side.received+" of "+m.path+" cannot be decoded", cause)
 }
 
 // misframed is the status for an error of envelope.Parse.

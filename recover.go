@@ -22,10 +22,10 @@ var (
 
 // run calls the handler inside its interceptors. A panic is this call's alone.
 func (s *serverCall) run() (err error) {
-	if !s.server.cfg.CrashOnPanic {
-		defer s.server.recovered(s.Method, &err)
+	if !s.owner().cfg.CrashOnPanic {
+		defer s.owner().recovered(s.Method, &err)
 	}
-	return s.server.handle(&s.ctx, &s.Call, s)
+	return s.owner().handle(&s.ctx, &s.Call, s)
 }
 
 // recovered is deferred around the program's code. A panic becomes *err.

@@ -116,6 +116,7 @@ func requests[Req any](stream Stream, newReq func() Req) iter.Seq2[Req, error] {
 
 // route is a Route in a server that serves.
 type route struct {
+	server  *Server
 	method  *Method
 	path    string
 	handler Handler

@@ -80,7 +80,7 @@ type Server struct {
 	panics panicLog
 	memo   requestMemo
 	// scratches keep the memory of sends that have ended.
-	scratches sync.Pool
+	scratches scratches
 	responses responseBlocks
 
 	// routes and services do not change once sealed is set.
@@ -201,7 +201,7 @@ func (s *Server) register(r Route) error {
 	case s.routes[path] != nil:
 		return errors.New("the method " + path + " is registered twice")
 	}
-	s.routes[path] = &route{method: r.Method, path: path, handler: r.Handler}
+	s.routes[path] = &route{server: s, method: r.Method, path: path, handler: r.Handler}
 	s.services[r.Method.Service] = struct{}{}
 	return nil
 }

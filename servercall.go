@@ -21,7 +21,6 @@ import (
 type serverCall struct {
 	Call
 	ctx     callContext
-	server  *Server
 	request *request
 	stream  transport.Stream
 
@@ -35,21 +34,21 @@ type serverCall struct {
 	answer   []byte
 	sendFail error
 
-	// flow is what methods with streams have.
-	flow *serverFlow
+	// extra is what few calls need. Methods with streams have it from the start;
+	// others get it when the handler sets something, under Call.mu.
+	extra *serverExtra
 
 	// Call.mu guards these.
 
-	// custom is what the handler has set; nil is nothing.
-	custom *responseCustom
 	// compressorUsed tells that the compressor can no longer be chosen.
 	compressorUsed bool
 	headerSent     bool
 	// returned tells that the handler has, closed that stream has been closed.
 	returned, closed bool
-	// received is guarded by the receiving turn, and watched by ctx.mu. They are
-	// here for their size.
+	// received is guarded by the receiving turn, watched and ctxEnd, which is how
+	// the context has ended, by ctx.mu. They are here for their size.
 	received, watched bool
+	ctxEnd            contextEnd
 }
 
 var (
@@ -66,38 +65,24 @@ type responseCustom struct {
 
 // customLocked returns what the handler has set, to be changed.
 func (s *serverCall) customLocked() *responseCustom {
-	if s.custom == nil {
-		s.custom = new(responseCustom)
+	if s.extra == nil {
+		s.extra = new(serverExtra)
 	}
-	return s.custom
+	return &s.extra.custom
 }
 
-// serverFlow is what a call with streams needs for each of its messages.
-type serverFlow struct {
-	// inbox is guarded by the receiving turn, and scratch by the sending turn.
-	inbox   inbox
-	scratch sendScratch
+// serverExtra is what a call has beside what all calls need.
+type serverExtra struct {
+	// inbox is for methods with several requests. The receiving turn guards it.
+	inbox inbox
+	// custom is what the handler has set. Call.mu guards it.
+	custom responseCustom
 }
+
+// owner is the server that the call has come to.
+func (s *serverCall) owner() *Server { return s.request.route.server }
 
 var errReturned = errors.New("yodel: the handler has returned, and that ended the call")
-
-// sendScratch is what a send lends to the transport.
-type sendScratch struct {
-	out           transport.Outgoing
-	head, trailer transport.Header
-}
-
-func (s *Server) scratch() *sendScratch {
-	if sc, ok := s.scratches.Get().(*sendScratch); ok {
-		return sc
-	}
-	return new(sendScratch)
-}
-
-func (s *Server) giveScratch(sc *sendScratch) {
-	*sc = sendScratch{}
-	s.scratches.Put(sc)
-}
 
 // serve runs the call.
 func (s *serverCall) serve(timeout time.Duration) {
@@ -121,10 +106,10 @@ func (s *serverCall) serve(timeout time.Duration) {
 func (s *serverCall) StreamFailed(err error) {
 	if overdue(&s.ctx) {
 		// The client has looked at the same clock, and was a little faster.
-		s.ctx.cancel(context.DeadlineExceeded, nil)
+		s.ctx.cancel(contextDeadline, nil)
 		return
 	}
-	s.ctx.cancel(context.Canceled, err)
+	s.ctx.cancel(contextCanceled, err)
 }
 
 // expire ends a call whose deadline has passed.
@@ -135,7 +120,7 @@ func (s *serverCall) expire() {
 	if mine {
 		defer s.sending.give()
 	}
-	switch first := s.ctx.cancel(context.DeadlineExceeded, nil); {
+	switch first := s.ctx.cancel(contextDeadline, nil); {
 	case first && mine:
 		// A reset alone would look to some clients like their own cancellation.
 		s.sendStatus(errDeadline, false)
@@ -158,7 +143,7 @@ func (s *serverCall) reset(reason transport.Reason) {
 
 func (s *serverCall) messenger() messenger {
 	return messenger{
-		codec: s.request.codec, maxReceive: s.server.limits.receive, maxSend: s.server.limits.send,
+		codec: s.request.codec, maxReceive: s.owner().limits.receive, maxSend: s.owner().limits.send,
 		side: serverText, path: s.request.route.path,
 	}
 }
@@ -188,10 +173,24 @@ func (s *serverCall) usable() error {
 // transport until the call ends.
 const smallRequest = 4 << 10
 
-// Receive implements [Stream].
+// Receive implements [Stream]. It waits in a small frame of its own: calls that
+// wait for their clients are what a server has most of.
 func (s *serverCall) Receive(msg any) error {
 	s.receiving.take()
 	defer s.receiving.give()
+	var only inbox
+	in := &only
+	if !s.Method.Kind.oneRequest() {
+		in = &s.extra.inbox
+	}
+	if err := s.awaitRequest(in); err != nil {
+		return err
+	}
+	return s.decodeRequest(in, msg)
+}
+
+// awaitRequest waits until in has a whole message, or all that there will be.
+func (s *serverCall) awaitRequest(in *inbox) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
@@ -199,32 +198,24 @@ func (s *serverCall) Receive(msg any) error {
 	if one && s.received {
 		return io.EOF
 	}
-	m := s.messenger()
-	var only inbox
-	in := &only
-	if !one {
-		in = &s.flow.inbox
+	limits := &s.owner().limits
+	if s.ctx.ended() == nil && in.ready(limits.receive) {
+		return nil
 	}
-	if s.ctx.ended() != nil || !in.ready(m.maxReceive) {
-		if err := in.fill(context.Background(), s.stream, s.server.limits.demand(one)); err != nil {
-			return s.lost(err)
-		}
+	if err := in.fill(context.Background(), s.stream, limits.demand(one)); err != nil {
+		return s.lost(err)
 	}
-	buffered, ended := in.lent, in.ended
-	env, n, err := envelope.Parse(buffered, m.maxReceive)
-	switch {
-	case err != nil:
-		return m.misframed(err)
-	case n == 0 && len(buffered) > 0:
-		return m.misframed(envelope.ErrTruncated)
-	case n == 0 && one:
-		return m.wrongCount(true)
-	case n == 0:
-		return io.EOF
-	case one && (n < len(buffered) || !ended):
-		return m.wrongCount(false)
+	return nil
+}
+
+// decodeRequest takes the next message out of in.
+func (s *serverCall) decodeRequest(in *inbox, msg any) error {
+	one := s.Method.Kind.oneRequest()
+	env, n, err := envelope.Parse(in.lent, s.owner().limits.receive)
+	if err != nil || n == 0 || one && (n < len(in.lent) || !in.ended) {
+		return s.noRequest(in, n, err)
 	}
-	if err := m.open(env, s.request.decompressor, msg); err != nil {
+	if err := s.open(env, msg); err != nil {
 		return err
 	}
 	s.received = true
@@ -232,6 +223,27 @@ func (s *serverCall) Receive(msg any) error {
 		in.take(s.stream, n)
 	}
 	return nil
+}
+
+func (s *serverCall) open(env envelope.Message, msg any) error {
+	m := s.messenger()
+	return m.open(env, s.request.decompressor, msg)
+}
+
+// noRequest tells why in, parsed with a result of n and err, does not begin with
+// a message to take.
+func (s *serverCall) noRequest(in *inbox, n int, err error) error {
+	m := s.messenger()
+	one := s.Method.Kind.oneRequest()
+	switch {
+	case err != nil:
+		return m.misframed(err)
+	case n == 0 && len(in.lent) > 0:
+		return m.misframed(envelope.ErrTruncated)
+	case n == 0 && !one:
+		return io.EOF
+	}
+	return m.wrongCount(n == 0)
 }
 
 // Send implements [Stream].
@@ -272,8 +284,9 @@ func (s *serverCall) Send(msg any) error {
 // write sends a message, and the header section before it if that has not left.
 // It gives data back.
 func (s *serverCall) write(data []byte, headerSent bool) error {
-	sc := &s.flow.scratch
-	sc.out = transport.Outgoing{Data: data}
+	sc := s.owner().scratches.borrow()
+	defer s.owner().scratches.give(sc)
+	sc.out.Data = data
 	var err error
 	if !headerSent {
 		err = s.takeHeader(sc)
@@ -290,7 +303,7 @@ func (s *serverCall) write(data []byte, headerSent bool) error {
 }
 
 // takeHeader adds the header section to what is sent, once.
-func (s *serverCall) takeHeader(sc *sendScratch) error {
+func (s *serverCall) takeHeader(sc *scratch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.headerSent {
@@ -299,11 +312,11 @@ func (s *serverCall) takeHeader(sc *sendScratch) error {
 	s.headerSent = true
 	sc.head.Block = s.request.response
 	if compressor := s.useCompressorLocked(); compressor != nil {
-		sc.head.Block = s.server.responses.get(s.request.parsed.Subtype, compressor.Name())
+		sc.head.Block = s.owner().responses.get(s.request.parsed.Subtype, compressor.Name())
 	}
-	if s.custom != nil && len(s.custom.header) > 0 {
+	if s.extra != nil && len(s.extra.custom.header) > 0 {
 		var err error
-		if sc.head.More, err = protocol.AppendMetadata(nil, s.custom.header); err != nil {
+		if sc.head.More, err = protocol.AppendMetadata(nil, s.extra.custom.header); err != nil {
 			return status.New(status.Internal, "server: the response's metadata cannot be sent: "+err.Error())
 		}
 	}
@@ -315,9 +328,9 @@ func (s *serverCall) takeHeader(sc *sendScratch) error {
 // the client does not accept is not used.
 func (s *serverCall) useCompressorLocked() encoding.Compressor {
 	s.compressorUsed = true
-	compressor := s.server.cfg.Compressor
-	if s.custom != nil && s.custom.compressorSet {
-		compressor = s.custom.compressor
+	compressor := s.owner().cfg.Compressor
+	if s.extra != nil && s.extra.custom.compressorSet {
+		compressor = s.extra.custom.compressor
 	}
 	if compressor != nil && !s.request.parsed.Accepts(compressor.Name()) {
 		return nil
@@ -395,8 +408,8 @@ func (s *serverCall) sendHeader() error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	sc := s.server.scratch()
-	defer s.server.giveScratch(sc)
+	sc := s.owner().scratches.borrow()
+	defer s.owner().scratches.give(sc)
 	if err := s.takeHeader(sc); err != nil {
 		return err
 	}

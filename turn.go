@@ -10,7 +10,12 @@ import (
 // testing/synctest. The zero value is free.
 type turn struct {
 	state atomic.Int32
-	mu    sync.Mutex
+	queue atomic.Pointer[turnQueue] // made by the first who waits
+}
+
+// turnQueue is who waits for a turn.
+type turnQueue struct {
+	mu sync.Mutex
 	// first is who gets the turn next.
 	first *turnWaiter
 }
@@ -33,19 +38,28 @@ func (t *turn) take() {
 	if t.tryTake() {
 		return
 	}
-	t.mu.Lock()
+	q := t.waiting()
+	q.mu.Lock()
 	if t.state.Swap(turnContended) == turnFree {
-		t.mu.Unlock()
+		q.mu.Unlock()
 		return
 	}
 	w := &turnWaiter{yours: make(chan struct{})}
-	last := &t.first
+	last := &q.first
 	for *last != nil {
 		last = &(*last).next
 	}
 	*last = w
-	t.mu.Unlock()
+	q.mu.Unlock()
 	<-w.yours
+}
+
+func (t *turn) waiting() *turnQueue {
+	if q := t.queue.Load(); q != nil {
+		return q
+	}
+	t.queue.CompareAndSwap(nil, new(turnQueue))
+	return t.queue.Load()
 }
 
 // tryTake takes the turn if it is free.
@@ -56,13 +70,14 @@ func (t *turn) give() {
 	if t.state.CompareAndSwap(turnTaken, turnFree) {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	w := t.first
+	q := t.waiting()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w := q.first
 	if w == nil {
 		t.state.Store(turnFree)
 		return
 	}
-	t.first = w.next
+	q.first = w.next
 	close(w.yours)
 }

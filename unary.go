@@ -63,14 +63,15 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 		return contextError(ctx, "before the call was sent", nil)
 	}
 	a := c.borrowAttempt()
+	var params callParams
 	// Also when the codec, which is the program's, panics.
-	defer c.endUnary(a)
+	defer c.endUnary(a, &params)
 
 	var md metadata.MD
 	if len(opts) > 0 {
-		md = a.params.apply(nil, opts)
+		md = params.apply(nil, opts)
 	}
-	if err := a.begin(c, m, md); err != nil {
+	if err := a.begin(c, m, &params, md); err != nil {
 		return err
 	}
 	if a.body, err = a.seal(req); err != nil {
@@ -93,11 +94,11 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 }
 
 // endUnary delivers what the options asked for, and gives the attempt back.
-func (c *Channel) endUnary(a *attempt) {
-	if p := a.params.receiveHeader; p != nil && a.parsed {
-		*p = a.response.Metadata
+func (c *Channel) endUnary(a *attempt, params *callParams) {
+	if p := params.receiveHeader; p != nil && a.parsed {
+		*p = a.headerMetadata()
 	}
-	if p := a.params.receiveTrailer; p != nil {
+	if p := params.receiveTrailer; p != nil {
 		*p = a.trailer
 	}
 	c.giveAttempt(a)

@@ -191,6 +191,7 @@ func TestForeignStacks(t *testing.T) {
 	built := programs("../.tmp/bin")
 	if len(built) == 0 {
 		t.Log("none has been built: scripts/bench-cpp.sh, bench-rust.sh and bench-java.sh do")
+		return // and without stacks of its own, the driver would take the rows'
 	}
 	d := &measure.Driver{Rounds: 1, Time: 20 * time.Millisecond, Programs: map[string]measure.Program{}, Folder: t.TempDir(), Log: io.Discard}
 	for name, program := range built {
@@ -304,7 +305,7 @@ func TestRows(t *testing.T) {
 		}
 		seen[row.Name] = true
 		for _, name := range row.Stacks {
-			if row.Way != measure.Binary && len(known([]string{name}, all)) == 0 && name != noSpin {
+			if row.Way != measure.Binary && len(known([]string{name}, all)) == 0 {
 				t.Errorf("row %s has the stack %s, which does not exist", row.Name, name)
 			}
 		}

@@ -16,12 +16,14 @@ import (
 	"github.com/yodelrpc/yodel/bench/stack/nethttp"
 	"github.com/yodelrpc/yodel/bench/stack/raw"
 	"github.com/yodelrpc/yodel/bench/stack/yodelgo"
+	"github.com/yodelrpc/yodel/transport/http2"
 )
 
 // stacks returns all of them.
 func stacks() []stack.Stack {
 	return []stack.Stack{
 		yodelgo.Stack{Label: ours},
+		yodelgo.Stack{Label: noSpin, Configure: func(cfg *http2.Config) { cfg.NoSpin = true }},
 		grpcgo.Stack{},
 		connectgo.Stack{Label: "connect"},
 		connectgo.Stack{Label: "connect-plain", Plain: true},

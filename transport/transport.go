@@ -87,6 +87,10 @@ type Outgoing struct {
 	// End ends the sending side without a trailer section. With a Header and
 	// nothing else, the header section is the last thing sent.
 	End bool
+	// AwaitsEnd tells, with the Header of a request, that whoever receives waits
+	// for the end of the stream, and closes it as soon as it has come: others on
+	// the connection may rely on that.
+	AwaitsEnd bool
 	// Close closes the stream, as Stream.Close does, once everything has been
 	// sent. If the operation fails, the stream is not closed.
 	Close bool

@@ -206,7 +206,7 @@ type tableIndex struct {
 
 type link struct{ name, field uint64 }
 
-const indexPlaces = 32
+const indexPlaces = 16
 
 // noEntry is a number that no table holds.
 const noEntry = 1<<64 - 1

@@ -39,7 +39,10 @@ func RoundTimeout(d time.Duration) time.Duration {
 	if d > math.MaxInt64-step {
 		return d
 	}
-	return (d + step - 1) / step * step
+	if rest := d % step; rest > 0 {
+		d += step - rest
+	}
+	return d
 }
 
 // TimeoutField returns the field grpc-timeout.

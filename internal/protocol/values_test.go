@@ -293,7 +293,9 @@ func TestRoundTimeout(t *testing.T) {
 		{99*time.Millisecond + 850*time.Microsecond, 99*time.Millisecond + 900*time.Microsecond},
 		{1*time.Millisecond + 1, 1*time.Millisecond + 10*time.Microsecond},
 		{999 * time.Microsecond, 999 * time.Microsecond},
-		{1, 1}, {0, 0}, {math.MaxInt64, math.MaxInt64},
+		{1, 1},
+		{0, 0},
+		{math.MaxInt64, math.MaxInt64},
 	} {
 		if got := RoundTimeout(c.d); got != c.want {
 			t.Errorf("RoundTimeout(%v) = %v, want %v", c.d, got, c.want)

@@ -131,7 +131,7 @@ func (c *Conn) serveAccepted() {
 			c.workers.start(c)
 		}
 		served = true
-		c.handler.ServeStream(s, &s.header)
+		c.handler.ServeStream(s, s.header)
 		s.Close() // does nothing if the handler has
 		served = false
 		c.mu.Lock()

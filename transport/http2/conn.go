@@ -40,7 +40,6 @@ type Conn struct {
 	// offenders is shared by the connections of a listener; nil if there is none.
 	offenders *offenders
 
-	ready   chan struct{} // closed when the peer's first SETTINGS are in
 	failing chan struct{} // closed when err is set
 	done    chan struct{} // closed when reader and flusher have ended
 
@@ -52,9 +51,11 @@ type Conn struct {
 	draining *transport.Error // why it takes no new streams
 	finished bool             // done is closed, or about to be
 	readerUp bool
+	dialing  bool
 	reading  reading
 
-	streams map[uint32]*stream
+	streams streamTable
+	found   *stream   // the one that was looked for last, if it is among them
 	free    []*stream // cores to use again
 	ids     h2.StreamIDs
 	goAway  h2.GoAway
@@ -74,6 +75,7 @@ type Conn struct {
 	sent       sentBlocks
 	wakes      wakes
 	sleepers   int // receivers that wait
+	returning  int // client: receivers that have been woken for the end, and are about to close their streams
 	senders    int // senders that wait for a window
 	sendWindow h2.SendWindow
 	blocked    []*stream // wait for sendWindow, first come first served
@@ -90,6 +92,8 @@ type Conn struct {
 	writing      pending // what is being written; the flusher's alone
 	flushing     bool
 	turn         bool   // the reader is in a turn, and will see to flushing after it
+	corked       bool   // the reader serves what it has accepted, and will flush then
+	frames       uint64 // DATA frames that the connection has carried, both ways
 	taken        uint64 // bytes taken out of out in all, and
 	written      uint64 // written of them
 	flushWaiters []flushWaiter
@@ -116,10 +120,8 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 			Remote:   nc.RemoteAddr(),
 			Auth:     auth,
 		},
-		ready:      make(chan struct{}),
 		failing:    make(chan struct{}),
 		done:       make(chan struct{}),
-		streams:    make(map[uint32]*stream),
 		ids:        h2.NewStreamIDs(role, 0),
 		peer:       h2.DefaultSettings(),
 		enc:        hpack.NewEncoder(),
@@ -133,7 +135,8 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 	}
 	c.reading.taken = true
 	c.reading.resume = make(chan struct{}, 1)
-	c.reading.spin = spin{off: cfg.NoSpin, credit: 1}
+	c.reading.spin.off = cfg.NoSpin
+	c.frames = tryWindow // many connections have one call: the first frames are no try
 	c.reader.init(cfg)
 	return c
 }
@@ -186,13 +189,14 @@ func (c *Conn) failLocked(code frame.Code, err *transport.Error) {
 			t.Stop()
 		}
 	}
-	for _, st := range c.streams {
+	for st := range c.streams.all() {
 		c.endEarlyLocked(st, c.streamError(err, st))
 	}
 	c.accepted.queue, c.accepted.head = nil, 0
 	if c.reading.steward != nil {
 		c.reading.steward.Stop()
 	}
+	c.handOverLocked()
 	c.resumeLocked()
 	c.tellSoonLocked()
 	c.wakeOpeningsLocked()
@@ -203,12 +207,18 @@ func (c *Conn) failLocked(code frame.Code, err *transport.Error) {
 		_ = c.nc.SetDeadline(aLongTimeAgo)
 	} else {
 		_ = c.nc.SetDeadline(deadline)
+		if c.dialing {
+			_ = c.nc.SetReadDeadline(aLongTimeAgo) // Dial reads, and returns
+		}
 	}
 	if c.role == h2.Client && c.events != nil && !c.finished {
 		go c.tellClosed(wasDraining)
 	}
 	c.finishLocked()
 }
+
+// aliveLocked tells whether the connection has not failed.
+func (c *Conn) aliveLocked() bool { return c.err == nil }
 
 // tellClosed runs apart from the locks and from the reader, and ends when the
 // owner has taken note.

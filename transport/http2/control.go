@@ -66,8 +66,10 @@ func (c *Conn) receiveSettingsLocked(h frame.Head, payload []byte) error {
 	if f.Ack {
 		return c.settingsAckedLocked()
 	}
-	if err := c.chargeLocked(h2.ActSettings); err != nil {
-		return err
+	if !c.reader.first {
+		if err := c.chargeLocked(h2.ActSettings); err != nil {
+			return err
+		}
 	}
 	peer, changes, err := c.peer.Apply(f, c.role.Peer(), c.cfg.Limits.SettingsEntries)
 	if err != nil {
@@ -77,7 +79,7 @@ func (c *Conn) receiveSettingsLocked(h frame.Head, payload []byte) error {
 	// RFC 9113 §6.9.2: windows of open streams move with the setting, below
 	// zero if need be.
 	if changes.Window != 0 {
-		for _, st := range c.streams {
+		for st := range c.streams.all() {
 			if err := st.sendWindow.Shift(changes.Window); err != nil {
 				return err
 			}
@@ -96,7 +98,6 @@ func (c *Conn) receiveSettingsLocked(h frame.Head, payload []byte) error {
 		if c.err == nil {
 			_ = c.nc.SetReadDeadline(time.Time{})
 		}
-		close(c.ready)
 	}
 	return nil
 }
@@ -153,7 +154,7 @@ func (c *Conn) receivePingLocked(h frame.Head, payload []byte) error {
 		return err
 	}
 	if !f.Ack {
-		if c.role == h2.Server && c.pingPolicy.Ping(len(c.streams) == 0, time.Now()).Calm {
+		if c.role == h2.Server && c.pingPolicy.Ping(c.streams.len() == 0, time.Now()).Calm {
 			return &frame.Error{Code: frame.CodeEnhanceYourCalm, Text: h2.TooManyPings}
 		}
 		c.out.bytes = frame.AppendPing(c.room(frameRoom), true, f.Data)
@@ -207,15 +208,15 @@ func (c *Conn) receiveGoAwayLocked(h frame.Head, payload []byte) error {
 		c.draining = cause
 		c.drainNewsLocked()
 	}
-	for id, st := range c.streams {
-		if c.goAway.Unprocessed(id) {
+	for st := range c.streams.all() {
+		if c.goAway.Unprocessed(st.id) {
 			e := *cause
 			e.Unprocessed, e.Sent = true, true
 			c.endEarlyLocked(st, &e)
 		}
 	}
 	c.wakeOpeningsLocked()
-	if len(c.streams) == 0 {
+	if c.streams.len() == 0 {
 		c.drainedLocked()
 	}
 	return nil
@@ -256,7 +257,7 @@ func (c *Conn) startDrainLocked(why *transport.Error) {
 	c.resumeLocked()
 	if c.role == h2.Client {
 		c.wakeOpeningsLocked()
-		if len(c.streams) == 0 {
+		if c.streams.len() == 0 {
 			c.drainedLocked()
 		}
 		return
@@ -283,7 +284,7 @@ func (c *Conn) finalGoAwayLocked() {
 	c.drainTimer = nil
 	last := c.goAway.Finish(c.ids.HighestRemote())
 	c.out.bytes = frame.AppendGoAway(c.room(frameRoom), last, frame.CodeNo, nil)
-	if len(c.streams) == 0 {
+	if c.streams.len() == 0 {
 		c.drainedLocked()
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
+	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/internal/h2"
 	"github.com/yodelrpc/yodel/transport"
 )
@@ -37,9 +39,11 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 	c := newConn(h2.Client, nc, auth, cfg)
 	c.logger, c.registry = d.Logger, d.Registry
 	d.Registry.Add(&c.info.ID, transport.Entity{Parent: parent, Kind: "connection", Name: e.Address, Member: c})
+	c.dialing = true
 	c.start()
+	err = c.awaitReady(ctx)
 	go c.readLoop()
-	if err := c.awaitReady(ctx); err != nil {
+	if err != nil {
 		c.Close(err)
 		return nil, &transport.DialError{Phase: transport.PhaseSettings, Address: e.Address, Err: err}
 	}
@@ -52,10 +56,16 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 	return c, nil
 }
 
+var clientDefaults = Config{}.withDefaults(h2.Client)
+
 // limits returns the configuration that the Dialer's connections share.
 func (d *Dialer) limits() *Config {
 	if cfg := d.resolved.Load(); cfg != nil {
 		return cfg
+	}
+	if d.Config == (Config{}) {
+		d.resolved.Store(&clientDefaults)
+		return &clientDefaults
 	}
 	cfg := d.Config.withDefaults(h2.Client)
 	d.resolved.CompareAndSwap(nil, &cfg)
@@ -86,15 +96,38 @@ func secure(ctx context.Context, cfg *Config, raw net.Conn, handshake func(conte
 	return nc, auth, nil
 }
 
-// awaitReady waits for the peer's first SETTINGS: before them a server may turn
-// out to be something else altogether (gRPC's connection backoff asks for it).
+// awaitReady reads until the peer's first SETTINGS are in: before them a server
+// may turn out to be something else altogether (gRPC's connection backoff asks
+// for it). Reading here saves waking two goroutines.
 func (c *Conn) awaitReady(ctx context.Context) error {
-	select {
-	case <-c.ready:
-		return nil
-	case <-c.failing:
-		return c.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	stop := context.AfterFunc(ctx, func() { c.Close(context.Cause(ctx)) })
+	defer stop()
+	defer c.endDialing()
+	for c.reader.first {
+		c.armDeadline()
+		n, err := c.fill()
+		if n > 0 && !c.failed() {
+			c.parse()
+		}
+		if err != nil {
+			c.fail(frame.CodeNo, c.readError(err))
+		}
+		if c.failed() {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return c.err
+		}
+	}
+	return nil
+}
+
+// endDialing lets a connection that has failed linger.
+func (c *Conn) endDialing() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dialing = false
+	if c.err != nil && c.err.Reason != transport.ReasonLost {
+		_ = c.nc.SetReadDeadline(time.Now().Add(lingerTime))
 	}
 }

@@ -7,7 +7,9 @@
 // socket is readable, parses the complete frames in it (a turn), and gives the
 // buffer back before it sleeps. Effects on others — waking a caller, starting a
 // handler — are collected and happen at the end of the turn, when everything
-// that arrived together has been seen.
+// that arrived together has been seen. Usually it is the connection's own
+// goroutine; a server's runs short handlers itself, and a receiver that waits
+// alone reads for itself (see reading).
 //
 // # Writing
 //

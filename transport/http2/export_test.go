@@ -25,7 +25,7 @@ func BooksOf(conn transport.Conn) Books {
 		queued = int(c.queuedLocked() - c.written)
 	}
 	return Books{
-		Streams: len(c.streams), Active: c.active, Running: c.accepted.running, Waiting: c.accepted.waiting(),
+		Streams: c.streams.len(), Active: c.active, Running: c.accepted.running, Waiting: c.accepted.waiting(),
 		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
 		FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
 	}
@@ -37,4 +37,29 @@ func RenewIDs(conn transport.Conn, drainAt uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ids = h2.NewStreamIDs(h2.Client, drainAt)
+}
+
+// Reading is who reads a connection.
+type Reading struct {
+	// Stewarded tells that the steward has been needed: the reader has stepped
+	// aside, or run a handler.
+	Stewarded bool
+	Armed     bool // the steward is at work
+	Sleepers  int  // receivers that wait
+}
+
+// ReadingOf tells who reads a connection of this package.
+func ReadingOf(conn transport.Conn) Reading {
+	c := conn.(*Conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Reading{Stewarded: c.reading.steward != nil, Armed: c.reading.armed, Sleepers: c.sleepers}
+}
+
+// TryNow has the reader of a fresh connection try to look at once.
+func TryNow(conn transport.Conn) {
+	c := conn.(*Conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.frames = 0
 }

@@ -16,6 +16,9 @@ const (
 	// refSize is the least size of data that is written by reference instead
 	// of being copied into the pending bytes.
 	refSize = 8 << 10
+	// leaveSize is how many pending bytes may be left to callers that are about
+	// to return: beyond it, the peer could be at work meanwhile.
+	leaveSize = 2 << 10
 	// maxGrowth is how much more than needed a stream's buffer takes when it
 	// grows, so that small frames do not copy it again and again.
 	maxGrowth = 1 << 20
@@ -110,21 +113,24 @@ func (c *Conn) room(n int) []byte {
 // Yielding once before the write lets the frames of callers that are ready to
 // run leave in the same write: the largest single gain in throughput.
 func (c *Conn) flush() {
-	if c.turn || c.workerComesLocked() {
+	if c.turn || c.corked || c.workerComesLocked() || (c.returning > 0 && c.out.size() < leaveSize) {
+		// The reader flushes after its turn, a worker after its streams, and the
+		// last of the callers who have been woken for the end of their calls,
+		// when it closes its stream: many of them make another call first.
 		c.mu.Unlock()
-		return // the reader flushes after its turn, and the worker after its streams
+		return
 	}
 	c.flushNow(c.crowdedLocked())
 }
 
 // crowdedLocked tells whether others than the caller may be about to send.
-func (c *Conn) crowdedLocked() bool { return len(c.streams)-c.sleepers > 1 }
+func (c *Conn) crowdedLocked() bool { return c.streams.len()-c.sleepers > 1 }
 
 // flushSoon is flush for one of several messages: its caller may be about to
 // send the next one, so a goroutine writes, and takes along what has come until
 // it runs. It ends when nothing is pending, or with the connection.
 func (c *Conn) flushSoon() {
-	if c.flushing || c.turn || !c.out.any() {
+	if c.flushing || c.turn || c.corked || !c.out.any() {
 		c.mu.Unlock()
 		return
 	}

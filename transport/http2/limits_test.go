@@ -1034,3 +1034,29 @@ func TestTooManyPings(t *testing.T) {
 		t.Errorf("PINGs above the interval: %s", out)
 	}
 }
+
+// TestBlockedHandlersDoNotStopReading would break if a reader that lost its role
+// in a handler left frames unparsed: nothing would come that wakes the next one.
+func TestBlockedHandlersDoNotStopReading(t *testing.T) {
+	const calls = 100
+	var running atomic.Int32
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := serve(t, http2.Config{}, func(s transport.Stream, _ *transport.Header) {
+			running.Add(1)
+			<-release
+			s.Close()
+		}).hello()
+		var all []byte
+		for i := range uint32(calls) {
+			all = append(all, get(2*i+1)...)
+		}
+		s.write(all)
+		time.Sleep(time.Second) // virtual: many times what a handler may keep the reader's role
+		if n := running.Load(); n != calls {
+			t.Errorf("%d of %d handlers run", n, calls)
+		}
+		close(release)
+		_ = s.close()
+	})
+}

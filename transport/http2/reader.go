@@ -50,7 +50,8 @@ type reader struct {
 	hasDeadline bool
 	opened      int           // streams in this turn
 	woken       int           // receivers in this turn
-	lent        *Stream       // to be served by the connection's goroutine after this turn
+	comesBack   bool          // the last of them is likely to wait again soon
+	lend        bool          // the connection's goroutine serves what this turn has accepted
 	pause       time.Duration // before the next turn
 
 	// Effects of the turn, guarded by Conn.mu.
@@ -86,15 +87,12 @@ func (r *reader) init(cfg *Config) {
 // taken its place (see handOverLocked).
 func (c *Conn) readLoop() {
 	for {
-		if !c.read() {
-			break
+		goesOn, kept := c.read()
+		if !kept {
+			return
 		}
-		if s := c.reader.lent; s != nil {
-			c.reader.lent = nil
-			if !c.runLent(s) {
-				return
-			}
-			continue
+		if !goesOn {
+			break
 		}
 		c.stepAside()
 	}
@@ -105,8 +103,9 @@ func (c *Conn) readLoop() {
 	c.mu.Unlock()
 }
 
-// read reads once, and reports whether there may be more.
-func (c *Conn) read() bool {
+// read reads once. It reports whether there may be more, and whether this
+// goroutine still has the reader's role.
+func (c *Conn) read() (goesOn, kept bool) {
 	c.awaitReplies()
 	if pause := c.reader.pause; pause > 0 {
 		c.reader.pause = 0
@@ -114,18 +113,18 @@ func (c *Conn) read() bool {
 	}
 	c.armDeadline()
 	n, err := c.fill()
-	if n > 0 && !c.failed() {
-		c.parseOwn()
+	if n > 0 && !c.failed() && !c.parseOwn() {
+		return false, false
 	}
 	if c.failed() {
 		c.linger()
-		return false
+		return false, true
 	}
 	if err != nil {
 		c.fail(frame.CodeNo, c.readError(err))
-		return false
+		return false, true
 	}
-	return true
+	return true, true
 }
 
 // readError says what the peer left undone if a deadline ended the read.
@@ -282,17 +281,39 @@ func (r *reader) drop() {
 	}
 }
 
-// parseOwn is parse for the connection's own goroutine, which may run a handler
-// itself: in reader.lent.
-func (c *Conn) parseOwn() { c.parseAll(true) }
-
 // parse takes turns until no complete frame is left.
-func (c *Conn) parse() { c.parseAll(false) }
-
-func (c *Conn) parseAll(own bool) {
-	for c.takeTurn(own) {
+func (c *Conn) parse() {
+	for c.takeTurn(false) {
 		runtime.Gosched()
 	}
+}
+
+// parseOwn is parse for the connection's own goroutine, which may serve what has
+// been accepted itself. It reports whether the goroutine still has the reader's
+// role.
+func (c *Conn) parseOwn() (kept bool) {
+	for more := true; more; {
+		more = c.takeTurn(true)
+		if c.reader.lend && !c.serveLent() {
+			return false
+		}
+		c.uncork()
+		if more {
+			runtime.Gosched()
+		}
+	}
+	return true
+}
+
+// uncork writes what has been held back for answers.
+func (c *Conn) uncork() {
+	c.mu.Lock()
+	c.corked = false
+	if !c.out.any() {
+		c.mu.Unlock()
+		return
+	}
+	c.flushNow(false) // unlocks
 }
 
 // framesPerHold is how many frames the reader handles before others get at the
@@ -335,7 +356,7 @@ func (c *Conn) takeTurn(own bool) (more bool) {
 	if r.start == r.end && c.raw == nil {
 		r.start, r.end = 0, 0
 	}
-	c.endTurnLocked(own && !more)
+	c.endTurnLocked(own)
 	return more
 }
 
@@ -346,8 +367,8 @@ func (c *Conn) protocolErrorLocked(err error) {
 }
 
 // endTurnLocked lets the effects of a turn happen, and releases the lock. own
-// tells that this is the connection's goroutine, and that it has nothing more to
-// parse.
+// tells that this is the connection's goroutine, which may be about to serve what
+// it has accepted: then what is pending waits for the answers.
 func (c *Conn) endTurnLocked(own bool) {
 	r := &c.reader
 	c.turn = false
@@ -355,11 +376,10 @@ func (c *Conn) endTurnLocked(own bool) {
 	r.wakes, r.told = r.spareWakes, r.spareTold
 	draining := c.drainNews
 	c.drainNews = false
-	if own {
-		r.lent = c.lendLocked()
-	}
-	call := c.callLocked()
-	unsent := c.out.any() || c.err != nil
+	r.lend = own && c.lendLocked()
+	c.corked = r.lend || c.corked && own
+	call := !r.lend && c.callLocked()
+	unsent := !c.corked && (c.out.any() || c.err != nil)
 	c.mu.Unlock()
 	for _, ch := range wakes {
 		select {
@@ -438,6 +458,7 @@ func (c *Conn) nextFrameLocked() (ok bool, err error) {
 		}
 		r.start += frame.HeadLen
 		r.frames++
+		c.frames++
 		r.data = partialData{id: h.StreamID, left: h.Length, end: h.Has(frame.FlagEndStream)}
 		return true, nil
 	}

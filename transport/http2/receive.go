@@ -26,6 +26,7 @@ func (c *Conn) judgeLocked(err error) error {
 func (c *Conn) receiveLocked(h frame.Head, payload []byte) error {
 	switch h.Type {
 	case frame.TypeData:
+		c.frames++
 		d, err := frame.ParseData(h, payload)
 		if err != nil {
 			return err
@@ -63,7 +64,7 @@ func (c *Conn) receiveLocked(h frame.Head, payload []byte) error {
 // streamFaultLocked resets a stream for a rule that the peer broke. Resets that a
 // peer provokes cost it as much as those that it sends (CVE-2025-8671).
 func (c *Conn) streamFaultLocked(fe *frame.Error, te *transport.Error) error {
-	if st := c.streams[fe.StreamID]; st != nil {
+	if st := c.findLocked(fe.StreamID); st != nil {
 		te.Sent = true
 		c.resetStreamLocked(st, fe.Code)
 		c.endEarlyLocked(st, te)
@@ -105,7 +106,7 @@ func (c *Conn) receiveDataLocked(id uint32, data []byte, flow int, end bool) err
 	if err := c.recvWindow.Receive(0, flow); err != nil {
 		return err
 	}
-	st := c.streams[id]
+	st := c.findLocked(id)
 	if st == nil {
 		c.creditLocked()
 		return c.ids.Missing(frame.TypeData, id)
@@ -219,7 +220,7 @@ func (c *Conn) endedLocked(st *stream) {
 	if st.state == h2.Closed {
 		c.forgetLocked(st)
 	}
-	if st.sleeping && st.demand != nil {
+	if st.awaitsEnd && st.sleeping && st.demand != nil {
 		c.deliverLocked(st)
 	}
 	c.wakeLater(st)
@@ -233,6 +234,7 @@ func (c *Conn) wakeLater(st *stream) {
 	if c.awakeLocked(st) {
 		c.reader.wakes = append(c.reader.wakes, st.wake)
 		c.reader.woken++
+		c.reader.comesBack = c.role == h2.Client || st.slept >= provenSleeps
 	}
 }
 
@@ -241,7 +243,7 @@ func (c *Conn) receiveResetLocked(h frame.Head, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	st := c.streams[h.StreamID]
+	st := c.findLocked(h.StreamID)
 	if st == nil {
 		return c.ids.Missing(frame.TypeRSTStream, h.StreamID)
 	}
@@ -273,7 +275,7 @@ func (c *Conn) receiveWindowUpdateLocked(h frame.Head, payload []byte) error {
 		c.unblockLocked()
 		return nil
 	}
-	st := c.streams[h.StreamID]
+	st := c.findLocked(h.StreamID)
 	if st == nil {
 		return c.ids.Missing(frame.TypeWindowUpdate, h.StreamID)
 	}

@@ -55,15 +55,11 @@ func (c *Conn) headerSectionLocked(id uint32, block []byte, end bool) error {
 }
 
 func (c *Conn) requestSectionLocked(id uint32, block []byte, end bool) error {
-	if st := c.streams[id]; st != nil {
+	if st := c.findLocked(id); st != nil {
 		return c.trailerSectionLocked(id, st, block, end)
 	}
-	opened, err := c.ids.OpenRemote(id)
-	if err != nil {
-		return c.lateSectionLocked(id, block, err)
-	}
-	if !opened {
-		return c.lateSectionLocked(id, block, nil)
+	if opened, verdict := c.ids.OpenRemote(id); !opened {
+		return c.lateSectionLocked(id, block, verdict)
 	}
 	s, err := c.decode(sectionRequest, id, block)
 	if fe, ok := errors.AsType[*h2.FieldError](err); ok && fe.Status != 0 {
@@ -81,7 +77,7 @@ var badRequest = &transport.Header{Block: &transport.Block{Status: 400}}
 // refuseRequestLocked answers a request with HTTP status 400 (gRFC A41), without a
 // handler.
 func (c *Conn) refuseRequestLocked(id uint32) error {
-	if c.err != nil {
+	if !c.aliveLocked() {
 		return nil
 	}
 	c.appendHeaderLocked(id, badRequest, true)
@@ -104,19 +100,19 @@ func (c *Conn) lateSectionLocked(id uint32, block []byte, verdict error) error {
 
 // acceptLocked starts a stream that the client opened, or refuses it.
 func (c *Conn) acceptLocked(id uint32, s section, end bool) error {
-	if c.err != nil {
+	if !c.aliveLocked() {
 		return nil
 	}
 	if c.goAway.Ignores(id) {
 		return nil // RFC 9113 §6.8: the client knows, and tries elsewhere
 	}
-	if len(c.streams) >= c.cfg.Limits.ConcurrentStreams || c.headerSize+s.size > c.cfg.Limits.HeaderMemory {
+	if c.streams.len() >= c.cfg.Limits.ConcurrentStreams || c.headerSize+s.size > c.cfg.Limits.HeaderMemory {
 		// RFC 9113 §5.1.2: refused streams are safe to try again.
 		c.appendReset(id, frame.CodeRefusedStream)
 		c.repliedLocked(frameRoom)
 		return c.chargeLocked(h2.ActRefusedStream)
 	}
-	st := c.newStreamLocked(id)
+	st := c.newStreamLocked(id, &Stream{c: c})
 	state, err := st.state.RecvHeaders(id, end)
 	if err != nil {
 		return err
@@ -165,7 +161,7 @@ func (c *Conn) trailerSectionLocked(id uint32, st *stream, block []byte, end boo
 }
 
 func (c *Conn) responseSectionLocked(id uint32, block []byte, end bool) error {
-	st := c.streams[id]
+	st := c.findLocked(id)
 	if st == nil {
 		return c.lateSectionLocked(id, block, c.ids.Missing(frame.TypeHeaders, id))
 	}
@@ -221,11 +217,12 @@ const (
 	sectionRequest sectionKind = iota
 	sectionResponse
 	sectionTrailer
+	sectionKinds
 )
 
 // section is a header section decoded and checked.
 type section struct {
-	header        transport.Header
+	header        *transport.Header
 	contentLength int64
 	// size is what the section takes of HeaderMemory: what is shared with
 	// others takes nothing.
@@ -250,7 +247,7 @@ func (c *Conn) decode(kind sectionKind, id uint32, block []byte) (section, error
 
 // decodeMore adds fields to a remembered block.
 func (c *Conn) decodeMore(known *seenBlock, id uint32, rest []byte) (section, error) {
-	s := section{header: transport.Header{Block: known.block}, contentLength: known.contentLength}
+	s := section{header: &known.header, contentLength: known.contentLength}
 	if len(rest) == 0 {
 		return s, nil
 	}
@@ -273,7 +270,7 @@ func (c *Conn) decodeMore(known *seenBlock, id uint32, rest []byte) (section, er
 	if err != nil {
 		return s, fieldError(err, id)
 	}
-	s.header.More = append([]transport.Field(nil), fields...)
+	s.header = &transport.Header{Block: known.header.Block, More: append([]transport.Field(nil), fields...)}
 	s.size = sectionSize(s.header.More)
 	return s, nil
 }
@@ -281,7 +278,7 @@ func (c *Conn) decodeMore(known *seenBlock, id uint32, rest []byte) (section, er
 // check turns decoded fields into a section that keeps nothing of their slice.
 func check(kind sectionKind, id uint32, fields []hpack.Field) (section, error) {
 	b := &transport.Block{}
-	s := section{header: transport.Header{Block: b}, contentLength: -1}
+	s := section{header: &transport.Header{Block: b}, contentLength: -1}
 	switch kind {
 	case sectionRequest:
 		r, err := h2.CheckRequest(fields)

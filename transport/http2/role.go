@@ -28,8 +28,10 @@ type reading struct {
 	resume  chan struct{}
 	// aside is when the role was left, on a server.
 	aside time.Time
-	// lent is the stream whose handler runs on the connection's goroutine.
-	lent *stream
+	// lent is the stream whose handler runs on the connection's goroutine, and
+	// terms counts the goroutines that have lost the role by that.
+	lent  *stream
+	terms uint64
 
 	turns uint64 // of the reader, in all
 	spin  spin
@@ -55,17 +57,21 @@ func (c *Conn) resumeLocked() {
 	}
 }
 
+// provenSleeps is how often a handler must have waited for its client to be
+// expected to do so again: most have one request.
+const provenSleeps = 4
+
 // stepAside leaves the role, if it is likely that a receiver takes it at once,
 // and waits until it is needed. It is called by the connection's goroutine.
 func (c *Conn) stepAside() {
-	if c.raw == nil || c.reader.woken != 1 {
+	if c.raw == nil || c.reader.woken != 1 || !c.reader.comesBack {
 		return
 	}
 	c.mu.Lock()
 	g := &c.reading
-	g.spin.chance()
-	if !g.spin.worth() || len(c.streams) > 1 || c.accepted.running > 1 || c.needReaderLocked() ||
-		(c.role == h2.Server && (len(c.streams) == 0 || !g.trust.given())) {
+	g.spin.chance(c.frames)
+	if !g.spin.worth() || c.streams.len() > 1 || c.accepted.running > 1 || c.needReaderLocked() ||
+		(c.role == h2.Server && (c.streams.len() == 0 || !g.trust.given())) {
 		c.mu.Unlock()
 		return
 	}
@@ -91,7 +97,7 @@ func (c *Conn) claimLocked() bool {
 		return false
 	}
 	if c.role == h2.Server {
-		g.trust.judge(time.Since(g.aside))
+		g.trust.judge(time.Since(g.aside), 1)
 	}
 	g.taken = true
 	return true
@@ -101,13 +107,9 @@ func (c *Conn) claimLocked() bool {
 // sleeps, when all calls have been answered.
 func (c *Conn) fillRaw() (int, error) {
 	if c.role == h2.Server && c.quiet() {
-		n, err := c.look()
+		n, polls, err := c.look()
 		c.mu.Lock()
-		if n > 0 {
-			c.reading.spin.hit()
-		} else {
-			c.reading.spin.miss()
-		}
+		c.reading.spin.looked(polls)
 		c.mu.Unlock()
 		if n > 0 || err != nil {
 			return n, err
@@ -120,10 +122,10 @@ func (c *Conn) fillRaw() (int, error) {
 func (c *Conn) quiet() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.streams) > 0 {
+	if c.streams.len() > 0 {
 		return false
 	}
-	c.reading.spin.chance()
+	c.reading.spin.chance(c.frames)
 	return c.reading.spin.worth()
 }
 
@@ -134,9 +136,10 @@ const maxLed = 16
 // lead reads for the receiver of st, who has claimed the role, until it has what
 // it waits for, or as long as looking is worth it. Then it leaves the role.
 func (c *Conn) lead(st *stream) {
-	hit := false
+	longest := 0
 	for range maxLed {
-		n, err := c.look()
+		n, polls, err := c.look()
+		longest = max(longest, polls)
 		if n > 0 {
 			c.parse()
 		}
@@ -144,18 +147,14 @@ func (c *Conn) lead(st *stream) {
 			c.fail(0, c.readError(err))
 			break
 		}
-		if hit = n > 0; !hit || c.ledEnough(st) {
+		if n == 0 || c.ledEnough(st) {
 			break
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := &c.reading
-	if hit {
-		g.spin.hit()
-	} else {
-		g.spin.miss()
-	}
+	g.spin.looked(longest)
 	c.reader.release()
 	g.taken = false
 	if c.role == h2.Server {
@@ -175,36 +174,64 @@ func (c *Conn) ledEnough(st *stream) bool {
 	return !st.sleeping || c.err != nil || c.reader.pause > 0 || c.replies.Paused()
 }
 
-// runLent runs the handler of a stream on the connection's goroutine. It reports
-// whether that goroutine still has the reader's role afterwards.
-func (c *Conn) runLent(s *Stream) (kept bool) {
-	returned := false
+// lendLocked tells whether the connection's goroutine shall serve accepted
+// streams itself after a turn.
+func (c *Conn) lendLocked() bool {
+	r := &c.reader
+	return r.opened > 0 && c.wholeLocked() && !c.cfg.NoInline && c.err == nil && r.pause == 0 && c.reading.trust.given()
+}
+
+// wholeLocked tells whether the next stream's request has come whole, so that
+// its handler need not wait for what this goroutine would have to read.
+func (c *Conn) wholeLocked() bool {
+	a := &c.accepted
+	return a.waiting() > 0 && a.queue[a.head].st.ended
+}
+
+// serveLent runs the handlers of accepted streams on the connection's goroutine,
+// one after the other. What they send leaves together, when the goroutine has
+// nothing more to do. It reports whether the goroutine still has the reader's
+// role afterwards.
+func (c *Conn) serveLent() (kept bool) {
+	g := &c.reading
+	serving := false
 	defer func() {
-		if !returned {
+		if serving {
 			// The handler ends its goroutine, which is this one.
 			c.mu.Lock()
 			c.handOverLocked()
-			c.mu.Unlock()
+			c.flush()
 			c.handlerDone()
 		}
 	}()
+	began, served := time.Now(), 0
 	c.mu.Lock()
-	c.reading.lent = s.st
+	terms := g.terms
 	c.armStewardLocked()
-	c.mu.Unlock()
-	// From here on, another goroutine may have the role.
-	began := time.Now()
-	c.handler.ServeStream(s, &s.header)
-	s.Close() // does nothing if the handler has
-	took := time.Since(began)
-	returned = true
-	c.mu.Lock()
-	g := &c.reading
-	c.accepted.running--
-	g.trust.judge(took)
-	kept = g.lent != nil
-	g.lent = nil
+	for c.wholeLocked() {
+		s := c.nextLocked()
+		if s == nil {
+			break
+		}
+		g.lent = s.st
+		c.mu.Unlock()
+		// From here on, another goroutine may get the role.
+		serving = true
+		c.handler.ServeStream(s, s.header)
+		s.Close() // does nothing if the handler has
+		serving = false
+		served++
+		c.mu.Lock()
+		c.accepted.running--
+		if g.terms != terms {
+			break
+		}
+	}
+	g.trust.judge(time.Since(began), served)
 	call := c.callLocked()
+	if kept = g.terms == terms; kept {
+		g.lent = nil
+	}
 	c.mu.Unlock()
 	if call {
 		c.workers.start(c)
@@ -212,27 +239,23 @@ func (c *Conn) runLent(s *Stream) (kept bool) {
 	return kept
 }
 
-// lendLocked takes the only stream that has come, to be served by the
-// connection's goroutine itself; nil if there is a reason not to.
-func (c *Conn) lendLocked() *Stream {
-	g, r := &c.reading, &c.reader
-	if c.cfg.NoInline || c.accepted.waiting() != 1 || c.accepted.running > 0 || c.accepted.called ||
-		r.woken > 0 || r.start < r.end || r.open || c.err != nil || r.pause > 0 {
-		return nil
-	}
-	st := c.accepted.queue[c.accepted.head].st
-	if !st.ended || !g.trust.given() {
-		return nil
-	}
-	return c.nextLocked()
-}
-
 // handOverLocked has a new goroutine read, while the connection's is in a
-// handler that takes its time. That one does not come back to reading.
+// handler that takes its time. That one does not come back to reading. What has
+// been held back must be flushed.
 func (c *Conn) handOverLocked() {
 	if c.reading.lent != nil {
 		c.reading.lent = nil
-		go c.readLoop()
+		c.reading.terms++
+		c.corked = false
+		go c.takeOver()
+	}
+}
+
+// takeOver is readLoop for a goroutine that gets the role in mid-turn: there may
+// be frames left to parse.
+func (c *Conn) takeOver() {
+	if c.parseOwn() {
+		c.readLoop()
 	}
 }
 
@@ -265,26 +288,35 @@ func (c *Conn) armStewardLocked() {
 	g.steward.Reset(c.stewardTime())
 }
 
-// tend is the steward's look at the connection: if nothing has been read since
-// the last one, somebody has to.
+// tend is the steward's look at the connection.
 func (c *Conn) tend() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	call := c.tendLocked()
+	c.flush()
+	if call {
+		c.workers.start(c)
+	}
+}
+
+// tendLocked sees to it that somebody reads, if nothing has been read since the
+// last time, and tells whether a worker must be called.
+func (c *Conn) tendLocked() (call bool) {
 	g := &c.reading
 	idle := g.lent == nil && (g.taken || !g.resting)
 	if c.err != nil || idle {
 		g.armed = false
-		return
+		return false
 	}
 	if g.seen != g.turns {
 		g.seen = g.turns
 		g.steward.Reset(c.stewardTime())
-		return
+		return false
 	}
 	g.armed = false
 	if c.role == h2.Server {
-		g.trust.judge(stewardTimeServer)
+		g.trust.judge(stewardTimeServer, 1)
 	}
 	c.handOverLocked()
 	c.resumeLocked()
+	return c.callLocked()
 }

@@ -19,6 +19,7 @@ const (
 // compression table, and mean the same until the table changes.
 type seenBlocks struct {
 	blocks map[string]*seenBlock
+	last   [sectionKinds]*seenBlock // that was found last, of each kind
 	bytes  int
 	misses [missRing]miss
 	next   int
@@ -26,9 +27,10 @@ type seenBlocks struct {
 
 // seenBlock is a remembered prefix: a whole section by itself.
 type seenBlock struct {
+	prefix        string
 	kind          sectionKind
 	generation    uint64
-	block         *transport.Block
+	header        transport.Header // the Block alone
 	contentLength int64
 	size, fields  int // what counts against the limits
 }
@@ -45,8 +47,12 @@ func (s *seenBlocks) find(kind sectionKind, dec *hpack.Decoder, block []byte, li
 	}
 	prefix := block[:n]
 	generation := dec.Generation()
+	if last := s.last[kind]; last != nil && last.generation == generation && last.prefix == string(prefix) {
+		return last, n
+	}
 	known = s.blocks[string(prefix)]
 	if known != nil && known.generation == generation && known.kind == kind {
+		s.last[kind] = known
 		return known, n
 	}
 	if !s.metBefore(prefix, generation) {
@@ -91,7 +97,7 @@ func decodePrefix(kind sectionKind, dec *hpack.Decoder, prefix []byte, lim hpack
 	if err != nil {
 		return nil
 	}
-	known.block, known.contentLength = sec.header.Block, sec.contentLength
+	known.header, known.contentLength = *sec.header, sec.contentLength
 	return known
 }
 
@@ -102,7 +108,9 @@ func (s *seenBlocks) remember(prefix []byte, known *seenBlock) {
 	}
 	if s.blocks == nil || len(s.blocks) >= maxSeen || s.bytes+cost > maxSeenBytes {
 		s.blocks, s.bytes = make(map[string]*seenBlock), 0
+		s.last = [sectionKinds]*seenBlock{}
 	}
 	s.bytes += cost
-	s.blocks[string(prefix)] = known
+	known.prefix = string(prefix)
+	s.blocks[known.prefix] = known
 }

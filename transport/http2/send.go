@@ -18,6 +18,7 @@ func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Str
 	if c.role == h2.Server {
 		return nil, errors.New("http2: a server cannot open streams")
 	}
+	s := &Stream{c: c} // before the lock, which all calls of the connection need
 	c.mu.Lock()
 	if err := c.admitLocked(ctx); err != nil {
 		c.mu.Unlock()
@@ -34,7 +35,8 @@ func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Str
 		c.mu.Unlock()
 		return nil, err
 	}
-	s := c.newStreamLocked(id).handle
+	c.newStreamLocked(id, s)
+	s.st.awaitsEnd = out.AwaitsEnd
 	if c.ids.Exhausted() {
 		c.startDrainLocked(&transport.Error{Scope: transport.ScopeConn, Reason: transport.ReasonNone, Text: "stream ids run out"})
 		c.drainNewsLocked()
@@ -199,6 +201,9 @@ func (c *Conn) sentLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 		if c.out.size() > quantum {
 			return c.awaitWritten(ctx, s, out, c.queuedLocked()-quantum/2)
 		}
+		if st.burst++; st.burst == 1 {
+			break // the next message may well wait for an answer to this one
+		}
 		c.flushSoon()
 		return nil
 	case c.out.size() > c.cfg.MaxQueued:
@@ -240,6 +245,7 @@ func (c *Conn) sendEndLocked(st *stream) error {
 	if err != nil {
 		return misuse(err)
 	}
+	c.frames++
 	c.out.bytes = frame.AppendDataHead(c.room(frameRoom), st.id, 0, true)
 	st.state = state
 	return nil
@@ -294,6 +300,7 @@ func (c *Conn) appendDataLocked(id uint32, data []byte, end bool) (refs bool) {
 	for len(data) > 0 {
 		n := min(len(data), most)
 		last := end && n == len(data)
+		c.frames++
 		if refs {
 			c.out.bytes = frame.AppendDataHead(c.room(frameRoom), id, n, last)
 			c.out.refs = append(c.out.refs, ref{at: len(c.out.bytes), data: data[:n]})
@@ -431,6 +438,7 @@ func (c *Conn) awaitWritten(ctx context.Context, s *Stream, out *transport.Outgo
 // awaitTarget sees to it that pending bytes are written, waits until target
 // bytes are, and releases the lock.
 func (c *Conn) awaitTarget(ctx context.Context, st *stream, target uint64) error {
+	c.corked = false
 	c.flush()
 	c.mu.Lock()
 	if c.written >= target {

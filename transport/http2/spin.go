@@ -7,24 +7,30 @@ import (
 )
 
 const (
-	// spinPolls is how often a reader looks before it sleeps: some 30 µs. Looking
-	// is bounded by its number, not by the clock, which stands still in a
-	// synctest bubble.
-	spinPolls = 64
+	// spinPolls is how often a reader looks before it sleeps: some 100 µs, which
+	// is about what it takes a peer that sleeps to wake, answer, and be heard.
+	// Looking is bounded by its number, not by the clock, which stands still in
+	// a synctest bubble.
+	spinPolls = 200
+	// fastPolls is what a peer needs that looks, too.
+	fastPolls = 64
 	// yieldEvery lets others run while a reader looks, where there are fewer
 	// processors than goroutines with work.
-	yieldEvery = 16
+	yieldEvery = fastPolls
 	// maxSpinners bounds the goroutines of the process that look at the same
 	// time: with many connections, looking takes more than it saves.
 	maxSpinners = 2
 
-	// A hit earns one look, up to maxCredit, and a miss costs missCost. Without
-	// credit, leastPause chances go by before the next try, and twice as many
-	// after each try that fails, up to mostPause.
-	maxCredit  = 8
-	missCost   = 2
-	leastPause = 64
-	mostPause  = 4096
+	// A try begins with maxCredit. A fast hit earns one, a slow one costs one,
+	// a miss missCost.
+	maxCredit = 32
+	missCost  = 4
+	// A try begins within the first tryWindow of every tryEvery DATA frames on
+	// the connection; each one that fails doubles tryEvery, up to
+	// 1<<mostFailures times.
+	tryWindow    = 64
+	tryEvery     = 512
+	mostFailures = 6
 )
 
 // spinners counts the goroutines of the process that look.
@@ -33,66 +39,85 @@ var spinners atomic.Int32
 // spin decides whether a reader should look again and again for a while instead
 // of sleeping at once. Being woken takes longer than most small calls, and costs
 // more than looking, as long as what is waited for comes soon: so a connection
-// looks only while that has been paying off. The zero value is ready to use.
+// looks only while that pays off, and tries now and then.
+//
+// It pays off when both ends look: one that sleeps answers too late. So both
+// must try at the same time, and they do, because both have counted the same
+// DATA frames.
 type spin struct {
-	off    bool // switched off by Config.NoSpin
-	credit int
-	pause  int // chances until the next try
-	next   int // the pause after it, if it fails
+	off      bool // switched off by Config.NoSpin
+	credit   int
+	failures int    // tries that failed in a row
+	tried    uint64 // one more than the frames at which the window of the last try began
 }
 
 // worth tells whether looking is likely to pay off.
 func (s *spin) worth() bool { return !s.off && s.credit > 0 }
 
-// chance is an occasion on which looking might have paid off. Now and then one
-// is used to try.
-func (s *spin) chance() {
+// chance is an occasion on which looking might pay off. frames is how many DATA
+// frames the connection has carried, both ways.
+func (s *spin) chance(frames uint64) {
 	if s.off || s.credit > 0 {
 		return
 	}
-	if s.pause--; s.pause <= 0 {
-		s.credit = 1
+	every := uint64(tryEvery) << s.failures
+	into := frames % every
+	if try := frames - into + 1; into < tryWindow && try != s.tried {
+		s.tried, s.credit = try, maxCredit
 	}
 }
 
-func (s *spin) hit() {
-	s.credit = min(s.credit+1, maxCredit)
-	s.next = leastPause
-}
-
-func (s *spin) miss() {
-	s.credit -= missCost
-	if s.credit > 0 {
+// looked is the result of a look: how many polls it took, or spinPolls if it was
+// in vain.
+func (s *spin) looked(polls int) {
+	switch {
+	case polls < fastPolls:
+		s.credit = min(s.credit+1, maxCredit)
+		s.failures = 0
 		return
+	case polls < spinPolls:
+		s.credit--
+	default:
+		s.credit -= missCost
 	}
-	s.credit = 0
-	s.pause = max(s.next, leastPause)
-	s.next = min(2*s.pause, mostPause)
+	if s.credit <= 0 {
+		s.credit = 0
+		s.failures = min(s.failures+1, mostFailures)
+	}
 }
 
 // look polls the socket until it has something to read, or for long enough. The
 // caller holds the reader's role.
-func (c *Conn) look() (n int, err error) {
+func (c *Conn) look() (n, polls int, err error) {
 	defer spinners.Add(-1)
 	if spinners.Add(1) > maxSpinners {
-		return 0, nil
+		return 0, spinPolls, nil
 	}
-	for i := range spinPolls {
+	for polls = range spinPolls {
 		if n, err = c.raw.poll(&c.reader); n > 0 || err != nil {
-			return n, err
+			return n, polls, err
 		}
-		if i%yieldEvery == yieldEvery-1 {
+		if polls%yieldEvery == yieldEvery-1 {
 			runtime.Gosched()
 		}
 	}
-	return 0, nil
+	return 0, spinPolls, nil
 }
 
 const (
-	// patience is how long a handler may keep the reader's role from others.
-	patience = 200 * time.Microsecond
-	// leastBan and mostBan are for how many turns a connection whose handler
-	// took longer does without lending its reader, or its reader's role.
+	// alonePatience is how long the handler of a call that is alone on its
+	// connection may keep the reader's role, on the average, and batchPatience
+	// one of several that came together: beyond it they are better run side by
+	// side, on goroutines of their own.
+	alonePatience = 50 * time.Microsecond
+	batchPatience = 10 * time.Microsecond
+	// A goroutine may lose its processor at any time. So handlers are judged
+	// after patiencePeriod of what they may take, or when they have taken
+	// mostExcess more than that.
+	patiencePeriod = 10 * time.Millisecond
+	mostExcess     = 5 * time.Millisecond
+	// leastBan and mostBan are for how many turns of its reader a connection
+	// whose handlers took longer does without; each time twice as many.
 	leastBan = 1 << 6
 	mostBan  = 1 << 16
 )
@@ -101,9 +126,9 @@ const (
 // goroutine, or read for themselves: that saves waking goroutines, and holds up
 // all other streams while a handler takes its time. The zero value trusts.
 type trust struct {
-	banned int // turns until the next try
-	next   int // the ban after it
-	quick  int // in a row
+	allowed, taken time.Duration // in this period
+	banned         int           // turns until the next try
+	lastBan        int
 }
 
 // given tells whether a handler may have the role now.
@@ -115,15 +140,23 @@ func (t *trust) given() bool {
 	return true
 }
 
-// judge takes note of how long a handler has had the role.
-func (t *trust) judge(took time.Duration) {
-	if took > patience {
-		t.banned = max(t.next, leastBan)
-		t.next = min(2*t.banned, mostBan)
-		t.quick = 0
+// judge takes note of how long so many handlers have had the role.
+func (t *trust) judge(took time.Duration, handlers int) {
+	t.taken += took
+	if handlers == 1 {
+		t.allowed += alonePatience
+	} else {
+		t.allowed += time.Duration(handlers) * batchPatience
+	}
+	excess := t.taken - t.allowed
+	switch {
+	case excess > mostExcess, excess > 0 && t.allowed >= patiencePeriod:
+		t.banned = max(leastBan, min(2*t.lastBan, mostBan))
+		t.lastBan = t.banned
+	case t.allowed >= patiencePeriod:
+		t.lastBan /= 2
+	default:
 		return
 	}
-	if t.quick++; t.quick >= t.next {
-		t.quick, t.next = 0, t.next/2
-	}
+	t.allowed, t.taken = 0, 0
 }

@@ -16,19 +16,19 @@ import (
 // A Stream is made anew for each call, while the state behind it is used again
 // by later streams: after Close, a Stream reaches nothing.
 type Stream struct {
-	c       *Conn
-	st      *stream // nil after Close; guarded by c.mu
-	header  transport.Header
-	trailer transport.Header
+	c  *Conn
+	st *stream // nil after Close; guarded by c.mu
+	// header and trailer are the peer's; nil until they have come. Streams may
+	// share them.
+	header, trailer *transport.Header
 
 	// What Await has seen, for the receiver to ask without the lock: these are
 	// its own.
 	sawHeader, sawEnd, sawTrailer bool
 
-	// delivered tells that the receiver has been woken for the end, and has all
-	// that there is in rest: it need not ask again.
+	// delivered tells that a client's receiver has been woken for the end. Nothing
+	// changes any more what it is to have: it need not take the lock again.
 	delivered atomic.Bool
-	rest      []byte
 }
 
 var _ transport.Stream = (*Stream)(nil)
@@ -51,6 +51,8 @@ type stream struct {
 	buf                          []byte
 	off                          int    // buf[off:] is unread
 	lent                         bool   // the reader of buf[off:] is at work on it
+	awaitsEnd                    bool   // see transport.Outgoing
+	returning                    bool   // counted in Conn.returning
 	old                          []byte // the lent bytes' memory, if buf has moved on
 	window                       h2.RecvWindow
 	unread                       int // bytes counted in Conn.unread
@@ -58,10 +60,12 @@ type stream struct {
 	demand                       transport.Demand
 	need                         int
 	sleeping                     bool // Await or Header wait for wake
+	slept                        int  // how often they have waited
 	wake                         chan struct{}
 
 	// Sending.
 	sentHeader  bool
+	burst       int // messages since something was received
 	sendWindow  h2.SendWindow
 	sendWaiting bool // Send waits for sendWake
 	sendWake    chan struct{}
@@ -73,8 +77,8 @@ type stream struct {
 	inside  int // goroutines that sleep in a method
 }
 
-// newStreamLocked takes a core from the free list.
-func (c *Conn) newStreamLocked(id uint32) *stream {
+// newStreamLocked takes a core from the free list, for s to be its handle.
+func (c *Conn) newStreamLocked(id uint32, s *Stream) *stream {
 	var st *stream
 	if n := len(c.free); n > 0 {
 		st = c.free[n-1]
@@ -86,8 +90,8 @@ func (c *Conn) newStreamLocked(id uint32) *stream {
 	st.contentLength = -1
 	st.sendWindow = h2.NewSendWindow(c.peer.InitialWindowSize)
 	st.window = h2.NewRecvWindow(c.cfg.StreamWindow)
-	st.handle = &Stream{c: c, st: st}
-	c.streams[id] = st
+	st.handle, s.st = s, st
+	c.streams.put(st)
 	return st
 }
 
@@ -129,7 +133,7 @@ func (s *Stream) Watch(w transport.Watcher) {
 // Header implements [transport.Stream].
 func (s *Stream) Header(ctx context.Context) (*transport.Header, error) {
 	if s.sawHeader {
-		return &s.header, nil
+		return s.header, nil
 	}
 	c := s.c
 	c.mu.Lock()
@@ -140,7 +144,7 @@ func (s *Stream) Header(ctx context.Context) (*transport.Header, error) {
 		case st == nil:
 			return nil, errClosed
 		case st.gotHeader:
-			return &s.header, nil
+			return s.header, nil
 		case st.err != nil:
 			return nil, st.err
 		}
@@ -155,7 +159,7 @@ func (s *Stream) Header(ctx context.Context) (*transport.Header, error) {
 // Trailer implements [transport.Stream].
 func (s *Stream) Trailer() *transport.Header {
 	if s.sawEnd && s.sawTrailer {
-		return &s.trailer
+		return s.trailer
 	}
 	return nil
 }
@@ -164,6 +168,9 @@ func (s *Stream) Trailer() *transport.Header {
 func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bool, error) {
 	c := s.c
 	c.mu.Lock()
+	if s.st != nil {
+		s.st.burst = 0
+	}
 	for {
 		st := s.st
 		if st == nil || st.err != nil {
@@ -195,7 +202,7 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 		c.demandLocked(st, need)
 		err := c.sleepLocked(ctx, st)
 		if err == nil && s.delivered.Load() {
-			return s.rest, true, nil
+			return st.buf[st.off:], true, nil
 		}
 		c.mu.Lock()
 		if err = c.awakenedLocked(s, st, err); err != nil {
@@ -205,15 +212,23 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 	}
 }
 
+// quickSize is the largest answer that is decoded in no time.
+const quickSize = 4 << 10
+
 // deliverLocked gives the receiver of an ended stream, which is about to be
-// woken, all that it waits for.
+// woken, all that it waits for. Nobody else closes its stream (see
+// transport.Outgoing.AwaitsEnd).
 func (c *Conn) deliverLocked(st *stream) {
 	s := st.handle
-	s.rest = st.buf[st.off:]
-	c.proven = max(c.proven, len(s.rest))
-	st.lent = len(s.rest) > 0
+	size := len(st.buf) - st.off
+	c.proven = max(c.proven, size)
+	st.lent = size > 0
 	s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, true, st.gotTrailer
 	st.inside--
+	if size <= quickSize {
+		st.returning = true
+		c.returning++
+	}
 	s.delivered.Store(true)
 }
 
@@ -222,10 +237,14 @@ func (c *Conn) deliverLocked(st *stream) {
 // called, unless the stream has been delivered.
 func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	st.sleeping = true
+	st.slept++
 	c.sleepers++
 	st.inside++
 	wake := c.wakes.take()
 	st.wake = wake
+	if st == c.reading.lent {
+		c.handOverLocked()
+	}
 	claimed := c.claimLocked()
 	c.flush()
 	if claimed {
@@ -456,12 +475,25 @@ func (c *Conn) endEarlyLocked(st *stream, err error) {
 	st.wakeSenderLocked()
 }
 
+// findLocked returns the stream with an id; nil if there is none. The frames of
+// one often follow each other.
+func (c *Conn) findLocked(id uint32) *stream {
+	if st := c.found; st != nil && st.id == id {
+		return st
+	}
+	st := c.streams.get(id)
+	c.found = st
+	return st
+}
+
 // forgetLocked takes a closed stream out of the connection's books.
 func (c *Conn) forgetLocked(st *stream) {
-	if c.streams[st.id] != st {
+	if !c.streams.remove(st) {
 		return
 	}
-	delete(c.streams, st.id)
+	if c.found == st {
+		c.found = nil
+	}
 	if !st.reset {
 		c.ids.Closed(st.id, false)
 	}
@@ -469,7 +501,7 @@ func (c *Conn) forgetLocked(st *stream) {
 		c.active--
 		c.wakeOpeningsLocked()
 	}
-	if len(c.streams) == 0 && c.draining != nil {
+	if c.streams.len() == 0 && c.draining != nil {
 		c.drainedLocked()
 	}
 }
@@ -499,6 +531,10 @@ func (c *Conn) closeLocked(s *Stream, st *stream) {
 	s.st = nil
 	st.watcher = nil
 	st.lent = false
+	if st.returning {
+		st.returning = false
+		c.returning--
+	}
 	if st.received > 0 {
 		c.deliveredLocked()
 	}
