@@ -13,9 +13,16 @@ func BenchmarkUnary(b *testing.B) {
 		for _, c := range []struct {
 			name     string
 			parallel int
-		}{{"alone", 0}, {"c=100", 50}} {
+			cfg      http2.Config
+		}{
+			{"alone", 0, http2.Config{}},
+			{"alone/NoSpin", 0, http2.Config{NoSpin: true}},
+			{"alone/NoInline", 0, http2.Config{NoInline: true}},
+			{"alone/NoSpin,NoInline", 0, http2.Config{NoSpin: true, NoInline: true}},
+			{"c=100", 50, http2.Config{}},
+		} {
 			b.Run(network+"/"+c.name, func(b *testing.B) {
-				p := newPair(b, network, handlerFunc(echo), http2.Config{}, http2.Config{})
+				p := newPair(b, network, handlerFunc(echo), c.cfg, c.cfg)
 				data := make([]byte, 100)
 				ctx := context.Background()
 				b.ReportAllocs()
