@@ -29,8 +29,11 @@ type attempt struct {
 	messenger    messenger
 	compressor   encoding.Compressor // of requests; nil is none
 	waitForReady bool
-	block        *transport.Block // the fixed part of the request's header section
-	header       metadata.MD      // the rest of it
+	// awaitsEnd is transport.Outgoing's: the stream is closed as soon as its end
+	// has come, even if the codec panics.
+	awaitsEnd bool
+	block     *transport.Block // the fixed part of the request's header section
+	header    metadata.MD      // the rest of it
 	// body is the request of a kind that has one, while it is in hand. A
 	// transport that still sends it has kept it.
 	body []byte
@@ -106,7 +109,7 @@ func (a *attempt) open(ctx context.Context, data []byte, end bool) error {
 		if sc.head.More, err = a.fields(ctx, sc.few[:0]); err != nil {
 			return err
 		}
-		sc.out = transport.Outgoing{Header: &sc.head, Data: data, End: end, AwaitsEnd: a.method.Kind.oneResponse()}
+		sc.out = transport.Outgoing{Header: &sc.head, Data: data, End: end, AwaitsEnd: a.awaitsEnd}
 		a.stream, err = conn.Open(ctx, &sc.out)
 		a.kept = a.kept || sc.out.DataKept
 		if err == nil {

@@ -88,6 +88,7 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 	// Nobody ends the call while it is being opened.
 	s.sending.take()
 	if params.driven != nil {
+		s.awaitsEnd = true
 		params.driven.add(s)
 	} else if ctx.Done() != nil {
 		// The end of ctx must reach the peer even if nobody sends or receives.

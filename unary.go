@@ -71,6 +71,7 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 	if len(opts) > 0 {
 		md = params.apply(nil, opts)
 	}
+	a.awaitsEnd = true
 	if err := a.begin(c, m, &params, md); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ type Config struct {
 	// NoInline runs every handler on a goroutine of its own. Else those of
 	// requests that have come whole run on the connection's reader, one after the
 	// other, as long as such handlers are quick; one that is not holds up what
-	// else arrives on the connection for 5 ms at most.
+	// else arrives on the connection for 10 ms at most.
 	NoInline bool
 }
 

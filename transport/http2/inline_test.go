@@ -282,8 +282,8 @@ func TestAnswersLeaveTogether(t *testing.T) {
 			}
 			s.write(burst)
 			s.want("HEADERS "+itoa(uint32(2*calls-1))+" trailers", strings.Join(want, "; "))
-			if n, want := end.writes.Load()-before, int64(calls+31)/32; n != want { // one a turn
-				t.Errorf("%d calls that came together were answered in %d writes, want %d", calls, n, want)
+			if n, want := end.writes.Load()-before, int64(calls+31)/32; n > want { // one a turn
+				t.Errorf("%d calls that came together were answered in %d writes, want %d at most", calls, n, want)
 			}
 		})
 	}
