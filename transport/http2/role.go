@@ -6,8 +6,9 @@ import (
 	"github.com/yodelrpc/yodel/internal/h2"
 )
 
-// stewardTime is how long nobody may read while the connection's own goroutine
-// has stepped aside.
+// How often the steward looks. Somebody reads again after two looks at most. A
+// client that has no call in flight can do without for longer than a server, to
+// which new calls may come.
 const (
 	stewardTimeServer = 5 * time.Millisecond
 	stewardTimeClient = 20 * time.Millisecond

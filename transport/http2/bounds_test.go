@@ -1,0 +1,60 @@
+package http2
+
+import "testing"
+
+// TestAheadIsBounded would break if a peer got memory for messages that it only
+// announces: any before it has sent one of that size, or more than maxAhead
+// after.
+func TestAheadIsBounded(t *testing.T) {
+	const need, usual = maxAhead / 2, readSize
+	c := &Conn{proven: need - 1}
+	if got := c.roomLocked(&stream{need: need}, usual); got != usual {
+		t.Errorf("a size that is not proven gets %d bytes, want %d", got, usual)
+	}
+	c.proven = need
+	streams := make([]*stream, 20)
+	ahead := 0
+	for i := range streams {
+		streams[i] = &stream{need: need}
+		ahead += c.roomLocked(streams[i], usual) - usual
+	}
+	if ahead == 0 || ahead > maxAhead || c.ahead != ahead {
+		t.Errorf("20 announced messages get %d bytes ahead, counted as %d, want some and %d at most", ahead, c.ahead, maxAhead)
+	}
+	for _, st := range streams {
+		c.notAheadLocked(st)
+	}
+	if got := c.roomLocked(&stream{need: need}, usual); got != need {
+		t.Errorf("when the others are through, a message gets %d bytes, want %d", got, need)
+	}
+}
+
+// TestWakesAreBounded would break if many that have waited at once made a
+// connection keep a channel of each.
+func TestWakesAreBounded(t *testing.T) {
+	var w wakes
+	lent := make([]chan struct{}, 3*maxWakes)
+	for i := range lent {
+		lent[i] = w.take()
+	}
+	for _, ch := range lent {
+		ch <- struct{}{} // a token that came too late
+		w.give(ch)
+	}
+	if len(w.free) != maxWakes {
+		t.Errorf("%d channels are kept, want %d", len(w.free), maxWakes)
+	}
+	if ch := w.take(); len(ch) != 0 {
+		t.Error("a channel is lent with the token of another")
+	}
+}
+
+// TestSpinnersAreBounded would break if any number of goroutines could look at
+// the same time: this one has no socket to look at.
+func TestSpinnersAreBounded(t *testing.T) {
+	spinners.Add(maxSpinners)
+	defer spinners.Add(-maxSpinners)
+	if n, polls, err := new(Conn).look(); n != 0 || polls != spinPolls || err != nil {
+		t.Errorf("look returned %d, %d, %v; want nothing, as if in vain", n, polls, err)
+	}
+}
