@@ -34,10 +34,9 @@ type attempt struct {
 	awaitsEnd bool
 	block     *transport.Block // the fixed part of the request's header section
 	header    metadata.MD      // the rest of it
-	// body is the request of a kind that has one, while it is in hand. A
-	// transport that still sends it has kept it.
-	body []byte
-	kept bool
+	// body, and bulk after it, is the request of a kind that has one, while it is
+	// in hand. bulk is the message's own.
+	body, bulk []byte
 	// refused counts the times that a server has refused the call, and local
 	// those that this side has.
 	refused, local int
@@ -94,10 +93,15 @@ func (c *Channel) compressor(p *callParams) encoding.Compressor {
 // seal returns msg in an envelope, in a buffer to give back.
 func (a *attempt) seal(msg any) ([]byte, error) { return a.messenger.seal(msg, a.compressor) }
 
-// open opens a stream with first, all that is known to be sent. It picks a
+// sealLent is seal for a message that nobody changes until it has been sent.
+func (a *attempt) sealLent(msg any) (data, bulk []byte, err error) {
+	return a.messenger.sealLent(msg, a.compressor)
+}
+
+// open opens a stream with data and bulk, all that is known to be sent. It picks a
 // connection, and another one while no server has seen the call (gRFC A6,
 // transparent retries). The error is a status.
-func (a *attempt) open(ctx context.Context, data []byte, end bool) error {
+func (a *attempt) open(ctx context.Context, data, bulk []byte, end bool) error {
 	sc := a.ch.scratches.borrow()
 	defer a.ch.scratches.give(sc)
 	sc.head.Block = a.block
@@ -109,9 +113,8 @@ func (a *attempt) open(ctx context.Context, data []byte, end bool) error {
 		if sc.head.More, err = a.fields(ctx, sc.few[:0]); err != nil {
 			return err
 		}
-		sc.out = transport.Outgoing{Header: &sc.head, Data: data, End: end, AwaitsEnd: a.awaitsEnd}
+		sc.out = transport.Outgoing{Header: &sc.head, Data: data, Bulk: bulk, End: end, AwaitsEnd: a.awaitsEnd}
 		a.stream, err = conn.Open(ctx, &sc.out)
-		a.kept = a.kept || sc.out.DataKept
 		if err == nil {
 			return nil
 		}
@@ -301,7 +304,7 @@ func (c *Channel) giveAttempt(a *attempt) {
 	if a.stream != nil {
 		a.stream.Close()
 	}
-	if a.body != nil && !a.kept {
+	if a.body != nil {
 		buffer.Put(a.body)
 	}
 	*a = attempt{}

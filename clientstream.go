@@ -112,7 +112,7 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 // openWith opens the stream. It is called once, with the sending turn or before
 // anybody else knows of s.
 func (s *clientStream) openWith(data []byte, end bool) error {
-	s.openErr = s.attempt.open(&s.ctx, data, end)
+	s.openErr = s.attempt.open(&s.ctx, data, nil, end)
 	if s.openErr == nil {
 		s.call.setPeer(s.stream.Conn().Info())
 	}
@@ -182,24 +182,30 @@ func (s *clientStream) Send(msg any) error {
 	case s.sendFailed != nil:
 		return s.sendFailed
 	}
+	if s.method.Kind.oneRequest() {
+		return s.sendOnly(msg)
+	}
+	data, bulk, err := s.sealLent(msg)
+	if err != nil {
+		return err
+	}
+	sc := s.ch.scratches.borrow()
+	sc.out.Data, sc.out.Bulk = data, bulk
+	err = s.stream.Send(s.ctx.Context, &sc.out)
+	buffer.Put(data)
+	s.ch.scratches.give(sc)
+	return s.sent(err)
+}
+
+// sendOnly sends the only request of a call.
+func (s *clientStream) sendOnly(msg any) error {
 	data, err := s.seal(msg)
 	if err != nil {
 		return err
 	}
-	if s.method.Kind.oneRequest() {
-		// It stays in hand until the call has an answer: another server may
-		// need it.
-		s.body, s.sentAll = data, true
-		return s.sent(s.openWith(data, true))
-	}
-	sc := s.ch.scratches.borrow()
-	sc.out.Data = data
-	err = s.stream.Send(s.ctx.Context, &sc.out)
-	if !sc.out.DataKept {
-		buffer.Put(data)
-	}
-	s.ch.scratches.give(sc)
-	return s.sent(err)
+	// It stays in hand until the call has an answer: another server may need it.
+	s.body, s.sentAll = data, true
+	return s.sent(s.openWith(data, true))
 }
 
 // CloseSend implements [Stream].
@@ -382,7 +388,7 @@ func (s *clientStream) retry(err error) bool {
 		return false
 	}
 	s.stream.Close()
-	if s.attempt.open(&s.ctx, s.body, true) != nil {
+	if s.attempt.open(&s.ctx, s.body, nil, true) != nil {
 		// The first failure says more.
 		return false
 	}

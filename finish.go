@@ -79,27 +79,25 @@ func (s *serverCall) sendStatus(err error, last bool) (closed bool) {
 	s.mu.Lock()
 	early := !s.headerSent
 	var trailer metadata.MD
+	var bulk []byte
 	if s.extra != nil {
-		trailer = s.extra.custom.trailer
+		trailer, bulk = s.extra.custom.trailer, s.extra.bulk
 		early = early && len(s.extra.custom.header) == 0
 	}
 	s.mu.Unlock()
 	if shown == nil {
-		sc.out.Data = s.answer
+		sc.out.Data, sc.out.Bulk = s.answer, bulk
 		early = false
 	}
 	if !early {
 		if bad := s.takeHeader(sc); bad != nil {
 			shown, _ = status.ForPeer(bad)
-			sc.out.Data, early = nil, true
+			sc.out.Data, sc.out.Bulk, early = nil, nil, true
 		}
 	}
 	s.fillStatus(sc, shown, trailer, early, -1)
 	sc.out.Close = last
 	failed := s.stream.Send(context.Background(), &sc.out)
-	if sc.out.DataKept {
-		s.answer = nil // the transport still sends it
-	}
 	if s.stillTooLarge(failed) {
 		// What the peer accepts is not known here. The status goes in any case.
 		sc.head.More = nil

@@ -67,6 +67,46 @@ func (m *messenger) seal(msg any, compressor encoding.Compressor) ([]byte, error
 	return sealed, nil
 }
 
+// minSplit is the least size of a message that may be sent in two parts.
+const minSplit = 32 << 10
+
+// splitAppender is a codec that can leave most of a large message where it is. bulk
+// is that part, the last one; nil if the message must be copied, and then nothing
+// has been appended.
+type splitAppender interface {
+	AppendSplit(dst []byte, msg any, size int) (head, bulk []byte, err error)
+}
+
+// sealLent is seal for a message that nobody changes until it has been sent: bulk
+// follows data, and is its own memory.
+func (m *messenger) sealLent(msg any, compressor encoding.Compressor) (data, bulk []byte, err error) {
+	size := m.codec.Size(msg)
+	codec, ok := m.codec.(splitAppender)
+	if !ok || compressor != nil || size < minSplit || size > m.maxSend {
+		data, err = m.seal(msg, compressor)
+		return data, nil, err
+	}
+	b := envelope.Reserve(buffer.Get(envelope.PrefixLen))
+	data, bulk, err = codec.AppendSplit(b, msg, size)
+	switch {
+	case err != nil:
+		err = m.notEncoded(err)
+	case bulk == nil:
+		buffer.Put(b)
+		data, err = m.seal(msg, nil)
+		return data, nil, err
+	default:
+		if envelope.Seal(data, len(bulk), false, m.maxSend) != nil {
+			err = m.tooLargeToSend(len(data) - envelope.PrefixLen + len(bulk))
+		}
+	}
+	if err != nil {
+		buffer.Put(b)
+		return nil, nil, err
+	}
+	return data, bulk, nil
+}
+
 // sizedAppender is a codec that need not find out a message's size twice.
 type sizedAppender interface {
 	AppendSized(dst []byte, msg any) ([]byte, error)
@@ -87,7 +127,7 @@ func (m *messenger) append(b []byte, msg any, compressor encoding.Compressor) ([
 	if err != nil {
 		return nil, m.notEncoded(err)
 	}
-	if err := envelope.Seal(b, false, m.maxSend); err != nil {
+	if err := envelope.Seal(b, 0, false, m.maxSend); err != nil {
 		return nil, m.tooLargeToSend(len(b) - envelope.PrefixLen)
 	}
 	return b, nil

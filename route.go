@@ -27,7 +27,8 @@ type Registrar interface {
 	Register(routes ...Route)
 }
 
-// UnaryRoute is a method with one message each way.
+// UnaryRoute is a method with one message each way. What fn returns must not be
+// changed any more.
 func UnaryRoute[Req, Resp any](m *Method, newReq func() Req, fn func(context.Context, Req) (Resp, error)) Route {
 	return Route{Method: m, Handler: func(ctx context.Context, _ *Call, stream Stream) error {
 		req := newReq()
@@ -38,7 +39,7 @@ func UnaryRoute[Req, Resp any](m *Method, newReq func() Req, fn func(context.Con
 		if err != nil {
 			return err
 		}
-		return stream.Send(resp)
+		return sendLast(stream, resp)
 	}}
 }
 
@@ -56,14 +57,15 @@ func ServerStreamRoute[Req, Resp any](m *Method, newReq func() Req, fn func(ctx 
 
 // ClientStreamRoute is a method with any number of requests and one response.
 // in can be ranged over once, and ends when fn returns. If the requests end
-// early, in yields why as its last error; fn should return that.
+// early, in yields why as its last error; fn should return that. What fn returns
+// must not be changed any more.
 func ClientStreamRoute[Req, Resp any](m *Method, newReq func() Req, fn func(ctx context.Context, in iter.Seq2[Req, error]) (Resp, error)) Route {
 	return Route{Method: m, Handler: func(ctx context.Context, _ *Call, stream Stream) error {
 		resp, err := fn(ctx, requests(stream, newReq))
 		if err != nil {
 			return err
 		}
-		return stream.Send(resp)
+		return sendLast(stream, resp)
 	}}
 }
 
@@ -74,6 +76,14 @@ func BidiStreamRoute[Req, Resp any](m *Method, newReq func() Req, fn func(ctx co
 	return Route{Method: m, Handler: func(ctx context.Context, _ *Call, stream Stream) error {
 		return fn(ctx, requests(stream, newReq), func(resp Resp) error { return stream.Send(resp) })
 	}}
+}
+
+// sendLast sends the only response of a call, which nobody changes any more.
+func sendLast(stream Stream, resp any) error {
+	if s, ok := stream.(*serverCall); ok {
+		return s.sendLast(resp)
+	}
+	return stream.Send(resp)
 }
 
 // receiveRequest receives the only request of a call.

@@ -64,12 +64,7 @@ type responseCustom struct {
 }
 
 // customLocked returns what the handler has set, to be changed.
-func (s *serverCall) customLocked() *responseCustom {
-	if s.extra == nil {
-		s.extra = new(serverExtra)
-	}
-	return &s.extra.custom
-}
+func (s *serverCall) customLocked() *responseCustom { return &s.extraLocked().custom }
 
 // serverExtra is what a call has beside what all calls need.
 type serverExtra struct {
@@ -77,6 +72,15 @@ type serverExtra struct {
 	inbox inbox
 	// custom is what the handler has set. Call.mu guards it.
 	custom responseCustom
+	// bulk follows answer, and is the message's own. The sending turn guards it.
+	bulk []byte
+}
+
+func (s *serverCall) extraLocked() *serverExtra {
+	if s.extra == nil {
+		s.extra = new(serverExtra)
+	}
+	return s.extra
 }
 
 // owner is the server that the call has come to.
@@ -247,7 +251,13 @@ func (s *serverCall) noRequest(in *inbox, n int, err error) error {
 }
 
 // Send implements [Stream].
-func (s *serverCall) Send(msg any) error {
+func (s *serverCall) Send(msg any) error { return s.send(msg, !s.Method.Kind.oneResponse()) }
+
+// sendLast is Send for a message that nobody changes any more.
+func (s *serverCall) sendLast(msg any) error { return s.send(msg, true) }
+
+// send sends msg. lent tells that it does not change until it has been sent.
+func (s *serverCall) send(msg any, lent bool) error {
 	s.sending.take()
 	defer s.sending.give()
 	s.mu.Lock()
@@ -265,7 +275,13 @@ func (s *serverCall) Send(msg any) error {
 	if one && s.answer != nil {
 		return status.New(status.Internal, "server: the handler of "+s.Method.Path()+" sent a second response")
 	}
-	data, err := m.seal(msg, compressor)
+	var data, bulk []byte
+	var err error
+	if lent {
+		data, bulk, err = m.sealLent(msg, compressor)
+	} else {
+		data, err = m.seal(msg, compressor)
+	}
 	if err != nil {
 		// A message that is missing must not end as OK.
 		s.sendFail = err
@@ -273,20 +289,31 @@ func (s *serverCall) Send(msg any) error {
 	}
 	if one {
 		s.answer = data
+		s.keepBulk(bulk)
 		return nil
 	}
-	if err = s.write(data, headerSent); err != nil {
+	if err = s.write(data, bulk, headerSent); err != nil {
 		s.sendFail = err
 	}
 	return err
 }
 
+// keepBulk keeps what follows answer.
+func (s *serverCall) keepBulk(bulk []byte) {
+	if bulk == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extraLocked().bulk = bulk
+}
+
 // write sends a message, and the header section before it if that has not left.
 // It gives data back.
-func (s *serverCall) write(data []byte, headerSent bool) error {
+func (s *serverCall) write(data, bulk []byte, headerSent bool) error {
 	sc := s.owner().scratches.borrow()
 	defer s.owner().scratches.give(sc)
-	sc.out.Data = data
+	sc.out.Data, sc.out.Bulk = data, bulk
 	var err error
 	if !headerSent {
 		err = s.takeHeader(sc)
@@ -296,9 +323,7 @@ func (s *serverCall) write(data []byte, headerSent bool) error {
 			err = s.lost(err)
 		}
 	}
-	if !sc.out.DataKept {
-		buffer.Put(data)
-	}
+	buffer.Put(data)
 	return err
 }
 

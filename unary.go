@@ -75,11 +75,11 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 	if err := a.begin(c, m, &params, md); err != nil {
 		return err
 	}
-	if a.body, err = a.seal(req); err != nil {
+	if a.body, a.bulk, err = a.sealLent(req); err != nil {
 		return err
 	}
 	for {
-		if err := a.open(ctx, a.body, true); err != nil {
+		if err := a.open(ctx, a.body, a.bulk, true); err != nil {
 			return err
 		}
 		err, raw := a.receiveOnly(ctx, resp)

@@ -77,11 +77,8 @@ func (h *Header) Get(name string) (string, bool) {
 type Outgoing struct {
 	// Header is the header section; nil when it has been sent.
 	Header *Header
-	// Data is lent until the operation returns. If that fails while the bytes
-	// are still on their way out, the transport sets DataKept, and they must
-	// not be changed any more.
-	Data     []byte
-	DataKept bool
+	// Data, and Bulk after it, are lent until the operation returns.
+	Data, Bulk []byte
 	// Trailer is the trailer section, which ends the sending side.
 	Trailer *Header
 	// End ends the sending side without a trailer section. With a Header and

@@ -25,13 +25,13 @@ func Append(dst, payload []byte, c Compressor, limit int) ([]byte, error) {
 	dst = Reserve(dst)
 	if c == nil {
 		dst = append(dst, payload...)
-		return dst, Seal(dst[at:], false, limit)
+		return dst, Seal(dst[at:], 0, false, limit)
 	}
 	dst, err := c.Compress(dst, payload)
 	if err != nil {
 		return dst, err
 	}
-	return dst, Seal(dst[at:], true, limit)
+	return dst, Seal(dst[at:], 0, true, limit)
 }
 
 // Open appends the message's bytes, decompressed by d, to dst. Call it for

@@ -113,11 +113,11 @@ func prefixFits(b []byte, limit int) (size int, ok bool) {
 // began where dst ended.
 func Reserve(dst []byte) []byte { return append(dst, 0, 0, 0, 0, 0) }
 
-// Seal fills in the prefix that b, one whole envelope, begins with. Its error
-// is a *TooLargeError if the payload is larger than limit, or than a prefix can
-// say.
-func Seal(b []byte, compressed bool, limit int) error {
-	size := len(b) - PrefixLen
+// Seal fills in the prefix that b begins with, one whole envelope but for its last
+// rest bytes, which are elsewhere. Its error is a *TooLargeError if the payload is
+// larger than limit, or than a prefix can say.
+func Seal(b []byte, rest int, compressed bool, limit int) error {
+	size := len(b) - PrefixLen + rest
 	if int64(size) > min(int64(limit), math.MaxUint32) {
 		return &TooLargeError{Size: uint64(size), Limit: int(min(int64(limit), math.MaxUint32))}
 	}

@@ -79,18 +79,18 @@ func TestLimitIsCheckedBeforeAllocation(t *testing.T) {
 
 func TestSeal(t *testing.T) {
 	b := append(Reserve([]byte("before")), "abc"...)
-	if err := Seal(b[6:], true, 3); err != nil {
+	if err := Seal(b[6:], 0, true, 3); err != nil {
 		t.Fatal(err)
 	}
 	if want := append([]byte("before"), envelopeOf(1, 3, "abc")...); !bytes.Equal(b, want) {
 		t.Errorf("sealed %x, want %x", b, want)
 	}
-	err := Seal(b[6:], false, 2)
+	err := Seal(b[6:], 0, false, 2)
 	if e, ok := errors.AsType[*TooLargeError](err); !ok || e.Size != 3 || e.Limit != 2 {
 		t.Errorf("over the send limit: %v", err)
 	}
 	b[6] = 0xee
-	if err := Seal(b[6:], false, math.MaxInt); err != nil || b[6] != 0 {
+	if err := Seal(b[6:], 0, false, math.MaxInt); err != nil || b[6] != 0 {
 		t.Errorf("flag %d, error %v", b[6], err)
 	}
 }

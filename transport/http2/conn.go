@@ -45,6 +45,9 @@ type Conn struct {
 
 	reader reader // its holder's own; see reader.go
 
+	// refs is held while what writing refers to is read. It is taken before mu.
+	refs sync.Mutex
+
 	mu sync.Mutex // guards all below
 
 	err      *transport.Error // why the connection ended; nil while it lives
@@ -89,7 +92,7 @@ type Conn struct {
 	pingPolicy h2.PingPolicy
 
 	out          pending // frames to be written
-	writing      pending // what is being written; the flusher's alone
+	writing      pending // what is being written; the flusher's, but for its refs' data
 	flushing     bool
 	turn         bool   // the reader is in a turn, and will see to flushing after it
 	corked       bool   // the reader serves what it has accepted, and will flush then
@@ -132,6 +135,9 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 		acks:       h2.NewSettingsAcks(cfg.Limits.SettingsTime),
 		replies:    h2.NewReplies(cfg.Limits),
 		pingPolicy: h2.NewPingPolicy(cfg.Limits),
+	}
+	if c.raw != nil {
+		c.raw.refs = &c.refs
 	}
 	c.reading.taken = true
 	c.reading.resume = make(chan struct{}, 1)

@@ -2,7 +2,6 @@ package http2
 
 import (
 	"errors"
-	"net"
 	"os"
 	"runtime"
 	"time"
@@ -26,72 +25,6 @@ const (
 	// it hands the work to a goroutine of its own.
 	maxRounds = 8
 )
-
-// pending is what waits to be written, in order: bytes, with pieces of callers'
-// memory in between.
-type pending struct {
-	bytes []byte
-	refs  []ref
-	large int // bytes in refs
-	tail  tail
-
-	replies replyCount
-}
-
-// replyCount is how many frames, and bytes of them, the peer provoked.
-type replyCount struct{ frames, bytes int }
-
-// ref is a piece of a caller's memory. It goes before pending.bytes[at:].
-type ref struct {
-	at   int
-	data []byte
-}
-
-// tail is the DATA frame at the end of the bytes: more data of the same stream
-// makes it longer instead of following in a frame of its own.
-type tail struct {
-	id         uint32 // zero if there is none
-	start, end int    // in bytes, with the frame's head
-}
-
-func (p *pending) any() bool { return len(p.bytes) > 0 || len(p.refs) > 0 }
-
-func (p *pending) size() int { return len(p.bytes) + p.large }
-
-func (p *pending) reset() {
-	if p.bytes != nil {
-		buffer.Put(p.bytes)
-	}
-	clear(p.refs)
-	*p = pending{refs: p.refs[:0]}
-}
-
-// each calls f with the pieces in order, until f returns false.
-func (p *pending) each(f func([]byte) bool) {
-	start := 0
-	for _, r := range p.refs {
-		if r.at > start && !f(p.bytes[start:r.at]) {
-			return
-		}
-		start = r.at
-		if !f(r.data) {
-			return
-		}
-	}
-	if start < len(p.bytes) {
-		f(p.bytes[start:])
-	}
-}
-
-// buffers lists the pieces in order.
-func (p *pending) buffers() net.Buffers {
-	all := make(net.Buffers, 0, 2*len(p.refs)+1)
-	p.each(func(b []byte) bool {
-		all = append(all, b)
-		return true
-	})
-	return all
-}
 
 // room returns the pending bytes with room for n more; what is appended must be
 // stored back.
@@ -177,9 +110,10 @@ func (c *Conn) writeRounds() {
 		if !c.nextPending() {
 			return
 		}
-		n, err := c.raw.tryWrite(&c.writing)
+		n, err := c.raw.write(&c.writing, false)
+		c.writing.done = n
 		if err == nil && n < c.writing.size() {
-			go c.finishWrite(n)
+			go c.finishWrite()
 			return
 		}
 		c.wrote(err)
@@ -200,14 +134,14 @@ func (c *Conn) writeAllSoon(yield bool) {
 // connection.
 func (c *Conn) writeAll() {
 	for c.nextPending() {
-		c.wrote(c.write(0))
+		c.wrote(c.write())
 	}
 }
 
 // finishWrite writes what the socket did not take at once, and then what has
 // come since. Its goroutine ends then, or with the connection.
-func (c *Conn) finishWrite(n int) {
-	c.wrote(c.write(n))
+func (c *Conn) finishWrite() {
+	c.wrote(c.write())
 	c.writeAll()
 }
 
@@ -235,11 +169,10 @@ func (c *Conn) nextPending() bool {
 
 // wrote takes note of the end of a write.
 func (c *Conn) wrote(err error) {
-	written := uint64(c.writing.size())
 	replies := c.writing.replies
-	c.writing.reset()
 	c.mu.Lock()
-	c.written += written
+	c.writing.reset()
+	c.written = c.taken
 	c.replies.Written(replies.frames, replies.bytes)
 	c.wakeFlushWaitersLocked()
 	if err != nil {
@@ -260,44 +193,66 @@ func (c *Conn) afterLastWrite() {
 	_ = c.nc.Close()
 }
 
-// write writes all but the first n bytes, however long the peer takes to read
-// them, as long as some get through within every StallTimeout.
-func (c *Conn) write(n int) error {
-	rest := c.writing.buffers()
-	skip(&rest, n)
-	for {
-		c.setWriteDeadline(c.cfg.StallTimeout)
-		var n int64
-		var err error
-		if len(rest) == 1 {
-			var written int
-			written, err = c.nc.Write(rest[0])
-			n = int64(written)
-			rest[0] = rest[0][written:]
-		} else {
-			n, err = rest.WriteTo(c.nc) // consumes what it writes
+// write writes all there is, however long the peer takes to read it, as long as
+// some gets through within every StallTimeout.
+func (c *Conn) write() error {
+	var room []byte
+	if c.raw == nil && len(c.writing.refs) > 0 {
+		room = buffer.Get(chunkSize)
+		room = room[:cap(room)]
+		defer buffer.Put(room)
+	}
+	size := c.writing.size()
+	for before := -1; ; {
+		if before < 0 {
+			before = c.writing.done
+			c.setWriteDeadline(c.cfg.StallTimeout)
 		}
-		if err == nil {
+		n, err := c.writeSome(room)
+		c.writing.done += n
+		switch {
+		case c.writing.done == size && err == nil:
 			c.setWriteDeadline(0) // or it would end writes that do not wait
 			return nil
-		}
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		case err == nil:
+		case c.writing.done > before && errors.Is(err, os.ErrDeadlineExceeded):
+			before = -1
+		default:
 			return err
 		}
 	}
 }
 
-// skip drops the first n bytes of all.
-func skip(all *net.Buffers, n int) {
-	for n > 0 {
-		first := (*all)[0]
-		if n < len(first) {
-			(*all)[0] = first[n:]
-			return
-		}
-		n -= len(first)
-		*all = (*all)[1:]
+// chunkSize is how much is written at once to what is no plain socket, if it must
+// be copied for that.
+const chunkSize = 32 << 10
+
+// writeSome waits until some of what there is can be written, and writes it. room
+// is for what is not the connection's own, where a write may take long: who sent
+// it can take it back (see disownLocked).
+func (c *Conn) writeSome(room []byte) (int, error) {
+	switch {
+	case c.raw != nil:
+		return c.raw.write(&c.writing, true)
+	case room == nil:
+		return c.nc.Write(c.writing.bytes[c.writing.done:])
 	}
+	c.refs.Lock()
+	n := c.writing.copyTo(room)
+	c.refs.Unlock()
+	return c.nc.Write(room[:n])
+}
+
+// disownLocked ends the connection's references to what is sent on a stream,
+// because its sender stops waiting: what has not been written is copied. It
+// releases the lock for a moment.
+func (c *Conn) disownLocked(id uint32) {
+	c.mu.Unlock()
+	c.refs.Lock() // no longer than a system call
+	defer c.refs.Unlock()
+	c.mu.Lock()
+	c.out.own(id)
+	c.writing.own(id)
 }
 
 // setWriteDeadline bounds the next write; zero or less lifts the bound. It leaves

@@ -2,10 +2,13 @@
 
 package http2
 
-import "net"
+import (
+	"net"
+	"sync"
+)
 
 // rawSocket is for systems whose sockets can be polled; here there are none.
-type rawSocket struct{}
+type rawSocket struct{ refs *sync.Mutex }
 
 func newRawSocket(net.Conn) *rawSocket { return nil }
 
@@ -13,4 +16,4 @@ func (*rawSocket) read(*reader) (int, error) { panic("unreachable: newRawSocket 
 
 func (*rawSocket) poll(*reader) (int, error) { panic("unreachable: newRawSocket returned nil") }
 
-func (*rawSocket) tryWrite(*pending) (int, error) { panic("unreachable: newRawSocket returned nil") }
+func (*rawSocket) write(*pending, bool) (int, error) { panic("unreachable: newRawSocket returned nil") }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 )
 
@@ -20,7 +21,9 @@ type rawSocket struct {
 	reader                  *reader
 	n                       int
 	err                     error
+	refs                    *sync.Mutex // Conn.refs
 	out                     *pending
+	outWaits                bool
 	outN                    int
 	outErr                  error
 }
@@ -108,14 +111,16 @@ func (s *rawSocket) readSome(fd uintptr) bool {
 	return true
 }
 
-// tryWrite writes as much of p as the socket takes at once. Only a flusher may
-// call it.
-func (s *rawSocket) tryWrite(p *pending) (int, error) {
-	s.out = p
+// write writes as much of p as the socket takes at once. If it takes none, write
+// returns, or waits until it does. Only a flusher may call it.
+func (s *rawSocket) write(p *pending, wait bool) (int, error) {
+	s.out, s.outWaits = p, wait
 	err := s.conn.Write(s.onWrite)
 	s.out = nil
 	if err == nil {
 		err = s.outErr
+	} else {
+		s.outN = 0
 	}
 	return s.outN, err
 }
@@ -123,9 +128,11 @@ func (s *rawSocket) tryWrite(p *pending) (int, error) {
 func (s *rawSocket) writeReady(fd uintptr) bool {
 	s.outN, s.outErr = 0, nil
 	if len(s.out.refs) == 0 {
-		s.outN, s.outErr = ignoringEINTR(syscall.Write, fd, s.out.bytes)
+		s.outN, s.outErr = ignoringEINTR(syscall.Write, fd, s.out.bytes[s.out.done:])
 	} else {
+		s.refs.Lock()
 		s.outN, s.outErr = writeVector(fd, s.out)
+		s.refs.Unlock()
 	}
 	if s.outErr != nil {
 		s.outN = 0
@@ -135,7 +142,7 @@ func (s *rawSocket) writeReady(fd uintptr) bool {
 			s.outErr = os.NewSyscallError("write", s.outErr)
 		}
 	}
-	return true
+	return !s.outWaits || s.outN > 0 || s.outErr != nil
 }
 
 func ignoringEINTR(call func(int, []byte) (int, error), fd uintptr, b []byte) (int, error) {

@@ -42,7 +42,7 @@ func wasAside(r http2.Reading) bool  { return r.Stewarded }
 func oneSleeps(r http2.Reading) bool { return r.Sleepers == 1 }
 
 // dialSocket starts a client on a TCP socket; the script is its server.
-func dialSocket(t *testing.T, cfg http2.Config) *dialed {
+func dialSocket(t *testing.T, cfg http2.Config, pairs ...uint32) *dialed {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +58,7 @@ func dialSocket(t *testing.T, cfg http2.Config) *dialed {
 		t.Fatal(err)
 	}
 	c := &dialed{peer: newPeer(t, far), events: newRecordEvents()}
-	c.write(settings(), settingsAck())
+	c.write(settings(pairs...), settingsAck())
 	if c.conn, err = dialPipe(near, cfg, c.events); err != nil {
 		t.Fatal(err)
 	}

@@ -149,7 +149,8 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 			return err // nothing has been sent: the caller may send less
 		}
 	}
-	ended := out.Trailer == nil && out.End && len(out.Data) == 0
+	body := payload{out.Data, out.Bulk}
+	ended := out.Trailer == nil && out.End && body.size() == 0
 	if out.Header != nil {
 		if err := c.sendHeaderLocked(st, out.Header, ended); err != nil {
 			c.flush()
@@ -162,10 +163,9 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 		}
 	}
 	refs := false
-	if len(out.Data) > 0 {
+	if body.size() > 0 {
 		var err error
-		if refs, err = c.sendDataLocked(ctx, s, out); err != nil {
-			out.DataKept = refs && c.written < c.queuedLocked()
+		if refs, err = c.sendDataLocked(ctx, s, body, out.End && out.Trailer == nil); err != nil {
 			c.flush()
 			return err
 		}
@@ -180,14 +180,14 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 }
 
 // sentLocked sees to it that what has been appended for out is written, and
-// releases the lock. refs tells that out.Data is among it.
+// releases the lock. refs tells that the caller's memory is among it.
 func (c *Conn) sentLocked(ctx context.Context, s *Stream, out *transport.Outgoing, refs bool) error {
 	st := s.st
 	if st.state == h2.Closed {
 		c.forgetLocked(st)
 	}
 	if refs {
-		err := c.awaitWritten(ctx, s, out, c.queuedLocked())
+		err := c.awaitWritten(ctx, s, c.queuedLocked())
 		if err == nil && out.Close {
 			s.Close()
 		}
@@ -199,7 +199,7 @@ func (c *Conn) sentLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 	switch {
 	case out.Header == nil && out.Trailer == nil && !out.End:
 		if c.out.size() > quantum {
-			return c.awaitWritten(ctx, s, out, c.queuedLocked()-quantum/2)
+			return c.awaitWritten(ctx, s, c.queuedLocked()-quantum/2)
 		}
 		if st.burst++; st.burst == 1 {
 			break // the next message may well wait for an answer to this one
@@ -207,7 +207,7 @@ func (c *Conn) sentLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 		c.flushSoon()
 		return nil
 	case c.out.size() > c.cfg.MaxQueued:
-		return c.awaitWritten(ctx, s, out, c.queuedLocked()-uint64(c.cfg.MaxQueued/2))
+		return c.awaitWritten(ctx, s, c.queuedLocked()-uint64(c.cfg.MaxQueued/2))
 	}
 	c.flush()
 	return nil
@@ -256,65 +256,98 @@ func misuse(err error) error {
 	return &transport.Error{Initiator: transport.User, Reason: transport.ReasonInternal, Err: err}
 }
 
-// sendDataLocked sends out.Data as flow control allows. It returns with the
-// lock held, whatever happens, and reports whether the connection refers to the
-// caller's bytes.
-func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, out *transport.Outgoing) (refs bool, err error) {
-	data := out.Data
+// payload is bytes to be sent: data, and then bulk.
+type payload struct{ data, bulk []byte }
+
+func (p *payload) size() int { return len(p.data) + len(p.bulk) }
+
+// take takes the first n bytes out of p.
+func (p *payload) take(n int) payload {
+	d := min(n, len(p.data))
+	b := n - d
+	first := payload{p.data[:d], p.bulk[:b]}
+	p.data, p.bulk = p.data[d:], p.bulk[b:]
+	return first
+}
+
+// sendDataLocked sends p as flow control allows, and with end nothing after it.
+// It returns with the lock held, whatever happens, and reports whether the
+// connection refers to p's bytes; if it fails, it does not.
+func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, p payload, end bool) (refs bool, err error) {
 	st := s.st
+	id := st.id
 	for {
-		n := min(len(data), st.sendWindow.Available(), c.sendWindow.Available(), quantum)
-		if n <= 0 {
-			if err := c.waitForWindowLocked(ctx, s); err != nil {
-				return refs, err
+		n := min(p.size(), st.sendWindow.Available(), c.sendWindow.Available(), quantum)
+		if n > 0 {
+			last := end && n == p.size()
+			var referred bool
+			referred, err = c.sendSomeLocked(st, p.take(n), last)
+			refs = refs || referred
+			if err == nil && p.size() == 0 {
+				return refs, nil
 			}
-			continue
+			if err == nil {
+				err = c.yieldLocked(ctx, s)
+			}
+		} else {
+			err = c.waitForWindowLocked(ctx, s)
 		}
-		end := n == len(data) && out.End && out.Trailer == nil
-		state, err := st.state.SendData(st.id, end)
 		if err != nil {
-			return refs, misuse(err)
-		}
-		st.state = state
-		st.sendWindow.Take(n)
-		c.sendWindow.Take(n)
-		refs = c.appendDataLocked(st.id, data[:n], end) || refs
-		c.unblockLocked() // another may have been waiting for less
-		if data = data[n:]; len(data) == 0 {
-			return refs, nil
-		}
-		if err := c.yieldLocked(ctx, s); err != nil {
-			return refs, err
+			if refs {
+				c.disownLocked(id)
+			}
+			return false, err
 		}
 	}
 }
 
-// appendDataLocked appends DATA frames. It reports whether they refer to data
-// instead of holding a copy.
-func (c *Conn) appendDataLocked(id uint32, data []byte, end bool) (refs bool) {
+// sendSomeLocked sends all of p, for which there is credit.
+func (c *Conn) sendSomeLocked(st *stream, p payload, end bool) (refs bool, err error) {
+	state, err := st.state.SendData(st.id, end)
+	if err != nil {
+		return false, misuse(err)
+	}
+	st.state = state
+	st.sendWindow.Take(p.size())
+	c.sendWindow.Take(p.size())
+	refs = c.appendDataLocked(st.id, p, end)
+	c.unblockLocked() // another may have been waiting for less
+	return refs, nil
+}
+
+// appendDataLocked appends DATA frames. It reports whether they refer to p's
+// bytes instead of holding a copy.
+func (c *Conn) appendDataLocked(id uint32, p payload, end bool) (refs bool) {
 	c.pingPolicy.Sent()
 	most := int(c.peer.MaxFrameSize)
-	if refs = len(data) >= refSize; !refs {
-		data = c.extendTailLocked(id, data, end, most)
+	if p.size() < refSize {
+		p.data = c.extendTailLocked(id, p.data, end && len(p.bulk) == 0, most)
 	}
-	for len(data) > 0 {
-		n := min(len(data), most)
-		last := end && n == len(data)
+	for p.size() > 0 {
+		n := min(p.size(), most)
+		last := end && n == p.size()
+		start := len(c.out.bytes)
 		c.frames++
-		if refs {
-			c.out.bytes = frame.AppendDataHead(c.room(frameRoom), id, n, last)
-			c.out.refs = append(c.out.refs, ref{at: len(c.out.bytes), data: data[:n]})
-			c.out.large += n
-		} else {
-			start := len(c.out.bytes)
-			c.out.bytes = append(frame.AppendDataHead(c.room(frameRoom+n), id, n, last), data[:n]...)
-			if !last {
-				c.out.tail = tail{id: id, start: start, end: len(c.out.bytes)}
-			}
+		c.out.bytes = frame.AppendDataHead(c.room(frameRoom), id, n, last)
+		first := p.take(n)
+		refs = c.appendPieceLocked(id, first.data) || refs
+		refs = c.appendPieceLocked(id, first.bulk) || refs
+		if !refs && !last {
+			c.out.tail = tail{id: id, start: start, end: len(c.out.bytes)}
 		}
-		data = data[n:]
 	}
 	return refs
+}
+
+// appendPieceLocked appends a part of a DATA frame, or a reference to it.
+func (c *Conn) appendPieceLocked(id uint32, piece []byte) (refs bool) {
+	if len(piece) >= refSize {
+		c.out.refs = append(c.out.refs, ref{at: len(c.out.bytes), id: id, data: piece})
+		c.out.large += len(piece)
+		return true
+	}
+	c.out.bytes = append(c.room(len(piece)), piece...)
+	return false
 }
 
 // extendTailLocked adds data to the frame at the end of the pending bytes, if it
@@ -417,12 +450,14 @@ func (c *Conn) yieldLocked(ctx context.Context, s *Stream) error {
 }
 
 // awaitWritten waits until target bytes are written, and releases the lock. If
-// ctx ends first, the stream is reset, and the caller is told whether its bytes
-// are still in use.
-func (c *Conn) awaitWritten(ctx context.Context, s *Stream, out *transport.Outgoing, target uint64) error {
+// ctx ends first, the stream is reset.
+func (c *Conn) awaitWritten(ctx context.Context, s *Stream, target uint64) error {
+	id := s.st.id
 	err := c.awaitTarget(ctx, s.st, target)
 	c.mu.Lock()
-	out.DataKept = c.written < target
+	if c.written < target {
+		c.disownLocked(id)
+	}
 	st := s.st
 	switch {
 	case st == nil:

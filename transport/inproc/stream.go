@@ -100,8 +100,10 @@ func (s *stream) send(ctx context.Context, out *transport.Outgoing) error {
 	if out.Header != nil {
 		p.header = keep(out.Header)
 	}
-	if err := s.writeLocked(ctx, out.Data); err != nil {
-		return err
+	for _, data := range [...][]byte{out.Data, out.Bulk} {
+		if err := s.writeLocked(ctx, data); err != nil {
+			return err
+		}
 	}
 	if out.Trailer != nil {
 		p.trailer = keep(out.Trailer)

@@ -1,0 +1,112 @@
+package encoding
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// minBulk is the least size of a field that is worth leaving where it is: below
+// it, copying costs less than looking for the field.
+const minBulk = 16 << 10
+
+// AppendSplit is Append for a message of size bytes, its Size, that consists of
+// one large field of bytes for the most part. It appends the rest of the message
+// to dst, and returns the field's value as bulk, which is the message's own
+// memory: what was appended, and then bulk, is the encoded message. If there is no
+// such field, bulk is nil, nothing has been appended, and the message is for
+// Append.
+func (Proto) AppendSplit(dst []byte, msg any, size int) (head, bulk []byte, err error) {
+	m, ok := msg.(proto.Message)
+	if !ok || size < minBulk {
+		return dst, nil, nil
+	}
+	s := splitter{dst: dst}
+	if !s.split(m.ProtoReflect(), size) {
+		return dst, nil, s.err
+	}
+	if err := proto.CheckInitialized(m); err != nil {
+		return dst, nil, err
+	}
+	return s.dst, s.bulk, nil
+}
+
+// AppendSplit returns the message as bulk, and appends nothing.
+func (Raw) AppendSplit(dst []byte, msg any, size int) (head, bulk []byte, err error) {
+	if size >= minBulk {
+		bulk, _ = rawBytes(msg)
+	}
+	return dst, bulk, nil
+}
+
+// splitter encodes a message but for its large field.
+type splitter struct {
+	dst, bulk []byte
+	err       error
+}
+
+// split appends m, which has size bytes, with its large field last: parsers take
+// fields in any order. It reports whether there is a large field.
+func (s *splitter) split(m protoreflect.Message, size int) bool {
+	fd, v, n := largeField(m, size)
+	if fd == nil {
+		return false
+	}
+	start := len(s.dst)
+	if s.err = s.appendOthers(m, fd); s.err != nil {
+		return false
+	}
+	s.dst = protowire.AppendTag(s.dst, fd.Number(), protowire.BytesType)
+	s.dst = protowire.AppendVarint(s.dst, uint64(n))
+	if fd.Kind() == protoreflect.BytesKind {
+		s.bulk = v.Bytes()
+	} else if !s.split(v.Message(), n) {
+		return false
+	}
+	return len(s.dst)-start+len(s.bulk) == size
+}
+
+// largeField returns the field that most of m is in, bytes or a message, and its
+// size without tag and length; a nil fd if there is none.
+func largeField(m protoreflect.Message, size int) (large protoreflect.FieldDescriptor, value protoreflect.Value, n int) {
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd.IsList() || fd.IsMap() || fd.IsExtension() {
+			return true
+		}
+		switch fd.Kind() {
+		case protoreflect.BytesKind:
+			n = len(v.Bytes())
+		case protoreflect.MessageKind:
+			n = proto.Size(v.Message().Interface())
+		default:
+			return true
+		}
+		if n < minBulk || n < size/2 {
+			return true
+		}
+		large, value = fd, v
+		return false
+	})
+	return large, value, n
+}
+
+// appendOthers appends all of m but one field.
+func (s *splitter) appendOthers(m protoreflect.Message, but protoreflect.FieldDescriptor) error {
+	var others protoreflect.Message
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd != but {
+			if others == nil {
+				others = m.New()
+			}
+			others.Set(fd, v) // refers to the same memory
+		}
+		return true
+	})
+	s.dst = append(s.dst, m.GetUnknown()...)
+	if others == nil {
+		return nil
+	}
+	var err error
+	s.dst, err = proto.MarshalOptions{AllowPartial: true}.MarshalAppend(s.dst, others.Interface())
+	return err
+}
