@@ -287,6 +287,9 @@ func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool
 	case n < len(buffered):
 		return a.messenger.wrongCount(false), false
 	}
+	if codec := a.messenger.keeping(env); codec != nil && a.stream.Keep(n) {
+		return a.messenger.decodeOwned(codec, env.Payload, msg), false
+	}
 	return a.messenger.open(env, a.decompressor, msg), false
 }
 

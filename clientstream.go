@@ -359,6 +359,9 @@ func (s *clientStream) receive(msg any) (err error, raw bool) {
 	case err != nil:
 		return s.messenger.misframed(err), false
 	case n > 0:
+		if codec := s.messenger.keeping(env); codec != nil && s.inbox.keep(s.stream, n) {
+			return s.messenger.decodeOwned(codec, env.Payload, msg), false
+		}
 		err = s.messenger.open(env, s.decompressor, msg)
 		s.inbox.take(s.stream, n)
 		return err, false

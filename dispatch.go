@@ -186,6 +186,9 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 	call.serve(timeout)
 }
 
+// Expect implements [transport.Expecter].
+func (v *served) Expect(buffered []byte) int { return v.server.limits.demand(false)(buffered) }
+
 // reject answers what is not gRPC in terms of HTTP.
 func reject(stream transport.Stream, r *protocol.Rejection) {
 	defer stream.Close()

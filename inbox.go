@@ -46,6 +46,16 @@ func (in *inbox) take(s transport.Stream, n int) {
 	}
 }
 
+// keep takes a message of n bytes together with its memory. It reports whether
+// that is possible; if not, nothing has happened.
+func (in *inbox) keep(s transport.Stream, n int) bool {
+	if in.taken > 0 || n < len(in.lent) || !s.Keep(n) {
+		return false
+	}
+	in.lent = nil
+	return true
+}
+
 // discard gives back what was taken; what is lent is not valid afterwards.
 func (in *inbox) discard(s transport.Stream) {
 	if in.taken > 0 {

@@ -160,6 +160,31 @@ func (m *messenger) notEncoded(cause error) error {
 	return m.fail(status.Internal, m.side.name+": the "+m.side.sent+" of "+m.path+" cannot be encoded", cause)
 }
 
+// minKeep is the least size of a message that may be decoded without copying.
+const minKeep = 32 << 10
+
+// ownedUnmarshaler is a codec whose message may keep data, which is its own.
+type ownedUnmarshaler interface {
+	UnmarshalOwned(data []byte, msg any) error
+}
+
+// keeping returns the codec that can decode a message into one that keeps its
+// memory; nil if that is not possible, or not worth asking for.
+func (m *messenger) keeping(env envelope.Message) ownedUnmarshaler {
+	if len(env.Payload) < minKeep || env.Compressed {
+		return nil
+	}
+	codec, _ := m.codec.(ownedUnmarshaler)
+	return codec
+}
+
+func (m *messenger) decodeOwned(codec ownedUnmarshaler, payload []byte, msg any) error {
+	if err := codec.UnmarshalOwned(payload, msg); err != nil {
+		return m.notDecoded(err)
+	}
+	return nil
+}
+
 // open decodes one message into msg. d decompresses it; nil is none.
 //
 // What hardly ever happens is in functions of its own, here and below: their

@@ -219,6 +219,9 @@ func (s *serverCall) decodeRequest(in *inbox, msg any) error {
 	if err != nil || n == 0 || one && (n < len(in.lent) || !in.ended) {
 		return s.noRequest(in, n, err)
 	}
+	if n > minKeep {
+		return s.decodeLarge(in, env, n, msg)
+	}
 	if err := s.open(env, msg); err != nil {
 		return err
 	}
@@ -227,6 +230,19 @@ func (s *serverCall) decodeRequest(in *inbox, msg any) error {
 		in.take(s.stream, n)
 	}
 	return nil
+}
+
+// decodeLarge decodes a message, which takes its memory along if it can.
+func (s *serverCall) decodeLarge(in *inbox, env envelope.Message, n int, msg any) error {
+	m := s.messenger()
+	var err error
+	if codec := m.keeping(env); codec != nil && in.keep(s.stream, n) {
+		err = m.decodeOwned(codec, env.Payload, msg)
+	} else if err = s.open(env, msg); err == nil {
+		in.take(s.stream, n)
+	}
+	s.received = s.received || err == nil
+	return err
 }
 
 func (s *serverCall) open(env envelope.Message, msg any) error {

@@ -115,6 +115,21 @@ func (Proto) Unmarshal(data []byte, msg any) error {
 	}
 }
 
+// UnmarshalOwned is Unmarshal for data that is msg's own from now on: a field of
+// bytes that is most of the message refers to it instead of having a copy.
+// Messages with vtprotobuf's methods are decoded by those.
+func (c Proto) UnmarshalOwned(data []byte, msg any) error {
+	m, ok := msg.(proto.Message)
+	if _, vt := msg.(vtUnmarshaler); vt || !ok {
+		return c.Unmarshal(data, msg)
+	}
+	proto.Reset(m)
+	if err := mergeOwned(m.ProtoReflect(), data); err != nil {
+		return err
+	}
+	return proto.CheckInitialized(m)
+}
+
 func notProto(verb string, msg any) error {
 	return fmt.Errorf("codec proto cannot %s %T: it is not a proto.Message; choose another codec, or pass a pointer to a generated message", verb, msg)
 }
@@ -188,6 +203,16 @@ func (Raw) Unmarshal(data []byte, msg any) error {
 		return fmt.Errorf("codec raw cannot decode into %T: want a *[]byte that is not nil", msg)
 	}
 	*p = append((*p)[:0], data...)
+	return nil
+}
+
+// UnmarshalOwned makes data the *[]byte msg.
+func (r Raw) UnmarshalOwned(data []byte, msg any) error {
+	p, ok := msg.(*[]byte)
+	if !ok || p == nil {
+		return r.Unmarshal(data, msg)
+	}
+	*p = data
 	return nil
 }
 

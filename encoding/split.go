@@ -110,3 +110,56 @@ func (s *splitter) appendOthers(m protoreflect.Message, but protoreflect.FieldDe
 	s.dst, err = proto.MarshalOptions{AllowPartial: true}.MarshalAppend(s.dst, others.Interface())
 	return err
 }
+
+// maxSought is how many fields are looked at for the large one.
+const maxSought = 64
+
+// findBulk returns the first field of an encoded message that most of it is in: its
+// number, where its tag begins, and its value. A zero number is none.
+func findBulk(data []byte) (number protowire.Number, start, value, end int) {
+	for at, n := 0, 0; at < len(data) && n < maxSought; n++ {
+		number, kind, tag := protowire.ConsumeTag(data[at:])
+		if tag < 0 {
+			break
+		}
+		rest := protowire.ConsumeFieldValue(number, kind, data[at+tag:])
+		if rest < 0 {
+			break
+		}
+		end := at + tag + rest
+		if kind == protowire.BytesType && rest >= minBulk && rest >= len(data)/2 {
+			b, _ := protowire.ConsumeBytes(data[at+tag:])
+			return number, at, end - len(b), end
+		}
+		at = end
+	}
+	return 0, 0, 0, 0
+}
+
+// mergeOwned merges an encoded message into m, which has data for itself.
+func mergeOwned(m protoreflect.Message, data []byte) error {
+	number, start, value, end := findBulk(data)
+	var fd protoreflect.FieldDescriptor
+	if number != 0 {
+		fd = m.Descriptor().Fields().ByNumber(number)
+	}
+	if fd == nil || fd.IsList() || fd.IsMap() || (fd.Kind() != protoreflect.BytesKind && fd.Kind() != protoreflect.MessageKind) {
+		return merge(m, data)
+	}
+	if err := merge(m, data[:start]); err != nil {
+		return err
+	}
+	if fd.Kind() == protoreflect.BytesKind {
+		m.Set(fd, protoreflect.ValueOfBytes(data[value:end:end]))
+	} else if err := mergeOwned(m.Mutable(fd).Message(), data[value:end]); err != nil {
+		return err
+	}
+	return merge(m, data[end:])
+}
+
+func merge(m protoreflect.Message, data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	return proto.UnmarshalOptions{Merge: true, AllowPartial: true}.Unmarshal(data, m.Interface())
+}

@@ -126,6 +126,11 @@ type Stream interface {
 	// the peer.
 	Discard(n int)
 
+	// Keep is Discard for bytes whose memory becomes the caller's. It reports
+	// whether they have; if not, nothing has happened. It succeeds only for large
+	// messages, of whole buffers.
+	Keep(n int) bool
+
 	// Trailer returns the peer's trailer section, once Await said ended; nil if
 	// there was none. If the header section was the last thing that the peer
 	// sent, Header holds everything and Trailer is nil.
@@ -239,6 +244,13 @@ type Handler interface {
 	// ServeStream is called on a goroutine of its own for each stream, and owns
 	// the stream until it returns. It must Close it.
 	ServeStream(s Stream, h *Header)
+}
+
+// Expecter is a Handler that knows what its handlers are going to wait for, before
+// they have come to do so. A transport may make room for a message by it.
+type Expecter interface {
+	// Expect is a Demand, for what comes first on a stream.
+	Expect(buffered []byte) int
 }
 
 // Listener accepts a server's connections.

@@ -7,6 +7,7 @@ package buffer
 
 import (
 	"math/bits"
+	"strings"
 	"sync"
 	"unsafe"
 )
@@ -29,6 +30,15 @@ func Get(n int) []byte {
 		return unsafe.Slice(p, 1<<(class+minShift))[:0]
 	}
 	return make([]byte, 0, 1<<(class+minShift))
+}
+
+// Make returns an empty slice with room for n bytes, one at least, that is not
+// lent: it is the caller's. Like Get's, its spare capacity may hold old bytes.
+func Make(n int) []byte {
+	var b strings.Builder // make would clear the memory
+	b.Grow(n)
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), n)[:0]
 }
 
 // Put gives b back. Neither b nor any slice of the same memory may be used

@@ -8,15 +8,15 @@ import "testing"
 func TestAheadIsBounded(t *testing.T) {
 	const need, usual = maxAhead / 2, readSize
 	c := &Conn{proven: need - 1}
-	if got := c.roomLocked(&stream{need: need}, usual); got != usual {
+	if got := c.roomLocked(&stream{}, need, usual); got != usual {
 		t.Errorf("a size that is not proven gets %d bytes, want %d", got, usual)
 	}
 	c.proven = need
 	streams := make([]*stream, 20)
 	ahead := 0
 	for i := range streams {
-		streams[i] = &stream{need: need}
-		ahead += c.roomLocked(streams[i], usual) - usual
+		streams[i] = &stream{}
+		ahead += c.roomLocked(streams[i], need, usual) - usual
 	}
 	if ahead == 0 || ahead > maxAhead || c.ahead != ahead {
 		t.Errorf("20 announced messages get %d bytes ahead, counted as %d, want some and %d at most", ahead, c.ahead, maxAhead)
@@ -24,7 +24,7 @@ func TestAheadIsBounded(t *testing.T) {
 	for _, st := range streams {
 		c.notAheadLocked(st)
 	}
-	if got := c.roomLocked(&stream{need: need}, usual); got != need {
+	if got := c.roomLocked(&stream{}, need, usual); got != need {
 		t.Errorf("when the others are through, a message gets %d bytes, want %d", got, need)
 	}
 }

@@ -125,7 +125,7 @@ var clientCases = []struct {
 	{"RST_STREAM on an idle stream", reset(3, frame.CodeCancel), "protocol error", "GOAWAY 0 PROTOCOL_ERROR; closed"},
 	{"SETTINGS with a bad value", settings(5, 1), "protocol error", "GOAWAY 0 PROTOCOL_ERROR; closed"},
 	{"a block that cannot be decoded", headers(1, []byte{0x80}, fEnd), "protocol error", "GOAWAY 0 COMPRESSION_ERROR; closed"},
-	{"a frame that is too long", rawLen(16385, tData, 0, 1), "protocol error", "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
+	{"a frame that is too long", rawLen(128<<10+1, tData, 0, 1), "protocol error", "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
 
 	{"GOAWAY below", goAway(0, frame.CodeNo), "no error, unprocessed", "GOAWAY 0 NO_ERROR; closed"},
 	{"GOAWAY at the stream", join(goAway(1, frame.CodeNo), answer(1, "x")), `200 "x" ok`, "GOAWAY 0 NO_ERROR; closed"},

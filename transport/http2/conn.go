@@ -34,6 +34,7 @@ type Conn struct {
 
 	events  transport.ConnEvents // client
 	handler transport.Handler    // server
+	expect  transport.Demand     // server: what a handler is going to wait for; nil is not known
 	workers *workers             // server
 	// ended is called when the connection has; nil does nothing.
 	ended func()
@@ -83,10 +84,11 @@ type Conn struct {
 	sendWindow h2.SendWindow
 	blocked    []*stream // wait for sendWindow, first come first served
 	recvWindow h2.RecvWindow
-	unread     int // buffered bytes that nobody waits for
-	proven     int // size of the largest message that has come whole
-	ahead      int // memory that messages have got before their bytes
-	streamSize int // current receive window of new streams
+	unread     int  // buffered bytes that nobody waits for
+	proven     int  // size of the largest message that has come whole
+	ahead      int  // memory that messages have got before their bytes
+	keeps      bool // the last large message has kept its memory
+	streamSize int  // current receive window of new streams
 	estimator  h2.Estimator
 	budget     *h2.Budget // nil until something is charged
 	pingPolicy h2.PingPolicy

@@ -16,6 +16,7 @@ func (c *Conn) start() {
 	b := c.room(256)
 	ours := h2.DefaultSettings()
 	ours.InitialWindowSize = clamp32(c.cfg.StreamWindow)
+	ours.MaxFrameSize = maxFrameSize
 	ours.MaxHeaderListSize = clamp32(c.cfg.Limits.HeaderBytes)
 	if c.role == h2.Client {
 		b = append(b, preface...)
@@ -26,18 +27,50 @@ func (c *Conn) start() {
 	}
 	old, _ := c.acks.Send(ours, time.Now())
 	b = ours.AppendChanges(b, old)
+	c.armAckTimer()
 	if inc := c.recvWindow.Grow(c.cfg.ConnWindow); inc > 0 {
 		b = frame.AppendWindowUpdate(b, 0, inc)
 	}
 	c.out.bytes = b
-	if limit := c.cfg.Limits.SettingsTime; limit > 0 {
-		c.ackTimer = time.AfterFunc(limit, c.settingsTimeout)
-	}
 	if limit := c.cfg.Limits.HandshakeTime; limit > 0 {
 		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 	}
 	c.readerUp = true
 	c.flush()
+}
+
+func (c *Conn) armAckTimer() {
+	if limit := c.cfg.Limits.SettingsTime; limit > 0 {
+		c.ackTimer = time.AfterFunc(limit, c.settingsTimeout)
+	}
+}
+
+// widenLocked gives the connection and its streams, those to come too, larger
+// windows. A stream whose window is too small would wait for a round trip when it
+// has used it up, and most calls have a stream of their own.
+func (c *Conn) widenLocked(size int) {
+	if inc := c.recvWindow.Grow(max(size, c.cfg.ConnWindow)); inc > 0 {
+		c.out.bytes = frame.AppendWindowUpdate(c.room(frameRoom), 0, inc)
+	}
+	ours := c.acks.Sent()
+	ours.InitialWindowSize = clamp32(size)
+	c.sendSettingsLocked(ours)
+}
+
+// sendSettingsLocked sends SETTINGS, now or when those on their way have been
+// acknowledged.
+func (c *Conn) sendSettingsLocked(ours h2.Settings) {
+	old, now := c.acks.Send(ours, time.Now())
+	if !now || c.err != nil {
+		return
+	}
+	c.out.bytes = ours.AppendChanges(c.room(4*frameRoom), old)
+	c.armAckTimer()
+	// RFC 9113 §6.9.2: the windows of open streams move with the setting.
+	c.streamSize = int(ours.InitialWindowSize)
+	for st := range c.streams.all() {
+		st.window.Grow(c.streamSize)
+	}
 }
 
 // settingsTimeout ends a connection whose peer does not acknowledge SETTINGS
@@ -103,12 +136,16 @@ func (c *Conn) receiveSettingsLocked(h frame.Head, payload []byte) error {
 }
 
 func (c *Conn) settingsAckedLocked() error {
-	if _, _, err := c.acks.Ack(); err != nil {
+	next, more, err := c.acks.Ack()
+	if err != nil {
 		return err
 	}
 	if c.ackTimer != nil {
 		c.ackTimer.Stop()
 		c.ackTimer = nil
+	}
+	if more {
+		c.sendSettingsLocked(next)
 	}
 	return nil
 }
@@ -164,10 +201,7 @@ func (c *Conn) receivePingLocked(h frame.Head, payload []byte) error {
 	switch h2.PingKindOf(f.Data) {
 	case h2.PingBandwidth:
 		if size, grown := c.estimator.Ack(time.Now()); grown {
-			c.streamSize = size
-			if inc := c.recvWindow.Grow(max(size, c.cfg.ConnWindow)); inc > 0 {
-				c.out.bytes = frame.AppendWindowUpdate(c.room(frameRoom), 0, inc)
-			}
+			c.widenLocked(size)
 		}
 	case h2.PingDrain:
 		c.finalGoAwayLocked()
@@ -178,10 +212,7 @@ func (c *Conn) receivePingLocked(h frame.Head, payload []byte) error {
 // sampleLocked measures the bandwidth-delay product while a stream uses up its
 // window: its window limits it then, or soon will. The PING always follows
 // received data, which peers that count PINGs allow (gRFC A8).
-func (c *Conn) sampleLocked(st *stream, n int) {
-	if st.window.Size() < c.streamSize && st.state.CanReceive() {
-		c.updateLocked(st, st.window.Grow(c.streamSize))
-	}
+func (c *Conn) sampleLocked(n int) {
 	if c.estimator.Data(n, time.Now) {
 		c.out.bytes = frame.AppendPing(c.room(frameRoom), false, h2.PingBandwidth.Data())
 	}

@@ -46,6 +46,7 @@ type Reading struct {
 	Stewarded bool
 	Armed     bool // the steward is at work
 	Sleepers  int  // receivers that wait
+	Direct    int  // bytes that the next read puts where they belong
 }
 
 // ReadingOf tells who reads a connection of this package.
@@ -53,7 +54,7 @@ func ReadingOf(conn transport.Conn) Reading {
 	c := conn.(*Conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Reading{Stewarded: c.reading.steward != nil, Armed: c.reading.armed, Sleepers: c.sleepers}
+	return Reading{Stewarded: c.reading.steward != nil, Armed: c.reading.armed, Sleepers: c.sleepers, Direct: len(c.reader.direct)}
 }
 
 // TryNow has the reader of a fresh connection try to look at once.

@@ -124,7 +124,8 @@ func (l *Listener) handshake(ctx context.Context, raw net.Conn, h transport.Hand
 		l.logEnd(c)
 		l.group.Done()
 	}
-	c.handler, c.workers, c.offenders = h, &l.workers, l.offenders
+	c.serve(h, &l.workers)
+	c.offenders = l.offenders
 	c.start() // before anybody can drain it: SETTINGS come first (RFC 9113 §3.4)
 	l.mu.Lock()
 	l.open[raw] = c
@@ -157,6 +158,14 @@ func accept(ctx context.Context, raw net.Conn, cfg ListenerConfig, limits *Confi
 	return c, nil
 }
 
+// serve says who serves the connection's streams.
+func (c *Conn) serve(h transport.Handler, w *workers) {
+	c.handler, c.workers = h, w
+	if e, ok := h.(transport.Expecter); ok {
+		c.expect = e.Expect
+	}
+}
+
 // ServeConn serves one connection that was accepted elsewhere, until it ends.
 // When ctx is done, the connection drains. The error says why the connection
 // ended, nil if both sides were through.
@@ -168,7 +177,7 @@ func ServeConn(ctx context.Context, raw net.Conn, cfg ListenerConfig, h transpor
 	}
 	var w workers
 	defer w.close()
-	c.handler, c.workers = h, &w
+	c.serve(h, &w)
 	c.start()
 	stop := context.AfterFunc(ctx, c.Drain)
 	defer stop()

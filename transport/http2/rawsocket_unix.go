@@ -93,11 +93,18 @@ func (s *rawSocket) pollReady(fd uintptr) bool {
 	return true
 }
 
-// readSome reads behind the reader's unparsed bytes, and reports whether there
+// readSome reads where the next bytes belong and behind the reader's unparsed
+// bytes, and reports whether there
 // was something to read, or an error.
 func (s *rawSocket) readSome(fd uintptr) bool {
-	s.reader.borrow(readSize)
-	s.n, s.err = ignoringEINTR(syscall.Read, fd, s.reader.buf[s.reader.end:])
+	r := s.reader
+	if r.direct == nil {
+		r.borrow(readSize)
+		s.n, s.err = ignoringEINTR(syscall.Read, fd, r.buf[r.end:])
+	} else {
+		r.borrow(r.behind)
+		s.n, s.err = readVector(fd, r.direct, r.buf[r.end:min(len(r.buf), r.end+r.behind)])
+	}
 	if errors.Is(s.err, syscall.EAGAIN) {
 		s.n, s.err = 0, nil
 		return false
@@ -107,7 +114,10 @@ func (s *rawSocket) readSome(fd uintptr) bool {
 		s.err = os.NewSyscallError("read", s.err)
 		return true
 	}
-	s.reader.end += s.n
+	if r.direct != nil {
+		r.got = min(s.n, len(r.direct))
+	}
+	r.end += s.n - r.got
 	return true
 }
 

@@ -16,8 +16,9 @@ import (
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 const (
-	// maxFrameSize is what this side accepts, the protocol's initial value.
-	maxFrameSize = 16384
+	// maxFrameSize is what this side accepts: large DATA frames can be read to
+	// where they belong.
+	maxFrameSize = 128 << 10
 	// readSize is how much is read at once. The buffer is lent only while
 	// there is something to read.
 	readSize = 64 << 10
@@ -32,6 +33,9 @@ type reader struct {
 	buf        []byte // lent, len is its whole size; nil while asleep
 	start, end int    // buf[start:end] is unparsed
 	stash      []byte // an incomplete frame, kept while asleep
+	direct     []byte // where the rest of a DATA frame belongs; Conn.mu guards it
+	got        int    // bytes that the last read has put there
+	behind     int    // how much room there is to be for what comes behind that
 	full       bool   // the last read filled its buffer
 
 	prefaceLeft string // still to be read
@@ -220,6 +224,11 @@ func (c *Conn) fill() (int, error) {
 		return c.fillRaw()
 	}
 	r := &c.reader
+	if r.direct != nil {
+		n, err := c.nc.Read(r.direct)
+		r.got = n
+		return n, err
+	}
 	size := sleepSize
 	if r.full {
 		size = readSize
@@ -356,6 +365,7 @@ func (c *Conn) takeTurn(own bool) (more bool) {
 	if r.start == r.end && c.raw == nil {
 		r.start, r.end = 0, 0
 	}
+	c.aimLocked()
 	c.endTurnLocked(own)
 	return more
 }
@@ -433,13 +443,7 @@ func (c *Conn) nextFrameLocked() (ok bool, err error) {
 	}
 	have := r.buf[r.start:r.end]
 	if r.data.left > 0 {
-		n := min(r.data.left, len(have))
-		if n == 0 {
-			return false, nil
-		}
-		r.start += n
-		r.data.left -= n
-		return true, c.judgeLocked(c.receiveDataLocked(r.data.id, have[:n], n, r.data.end && r.data.left == 0))
+		return c.restOfDataLocked()
 	}
 	if len(have) < frame.HeadLen {
 		return false, nil
@@ -468,6 +472,56 @@ func (c *Conn) nextFrameLocked() (ok bool, err error) {
 		r.frames++
 	}
 	return true, err
+}
+
+// restOfDataLocked handles what has come of an incomplete DATA frame.
+func (c *Conn) restOfDataLocked() (ok bool, err error) {
+	r := &c.reader
+	data := r.direct[:r.got]
+	r.direct, r.got = nil, 0
+	if len(data) == 0 {
+		n := min(r.data.left, r.end-r.start)
+		data = r.buf[r.start:][:n]
+		r.start += n
+	}
+	if len(data) == 0 {
+		return false, nil
+	}
+	r.data.left -= len(data)
+	return true, c.judgeLocked(c.receiveDataLocked(r.data.id, data, len(data), r.data.end && r.data.left == 0))
+}
+
+const (
+	// leastDirect is the least rest of a DATA frame that is read to where it
+	// belongs.
+	leastDirect = 4 << 10
+	// headsSize is how much is read behind it in the middle of a large message: the
+	// head of the next frame, and little that would have to be copied.
+	headsSize = 4 << 10
+)
+
+// aimLocked sees to it that the next read puts the rest of a large DATA frame
+// where it belongs, if there is room.
+func (c *Conn) aimLocked() {
+	r := &c.reader
+	r.direct, r.behind = nil, readSize
+	if r.data.left < leastDirect || r.start < r.end {
+		return
+	}
+	st := c.findLocked(r.data.id)
+	if st == nil {
+		return
+	}
+	tail := st.buf
+	if st.more != nil {
+		tail = st.more
+	}
+	if cap(tail)-len(tail) >= r.data.left {
+		r.direct = tail[len(tail):][:r.data.left]
+		if st.need >= exactSize {
+			r.behind = headsSize
+		}
+	}
 }
 
 // checkHead refuses a frame before its payload is read: one that is too large

@@ -3,7 +3,6 @@ package http2
 import (
 	"time"
 
-	"github.com/yodelrpc/yodel/internal/buffer"
 	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/internal/h2"
 	"github.com/yodelrpc/yodel/transport"
@@ -148,7 +147,7 @@ func (c *Conn) acceptDataLocked(st *stream, data []byte, flow int, end bool) err
 		c.unread += len(data)
 	}
 	c.creditLocked()
-	c.sampleLocked(st, flow)
+	c.sampleLocked(flow)
 	if end {
 		c.endedLocked(st)
 		return nil
@@ -166,52 +165,6 @@ func (c *Conn) acceptDataLocked(st *stream, data []byte, flow int, end bool) err
 		c.demandLocked(st, st.need)
 	}
 	return nil
-}
-
-// bufferLocked copies data behind the stream's unread bytes. The memory grows
-// with what was received, not with what a length prefix announces.
-func (c *Conn) bufferLocked(st *stream, data []byte) {
-	if cap(st.buf)-len(st.buf) < len(data) {
-		unread := st.buf[st.off:]
-		size := max(len(unread)+len(data), min(len(unread)+len(unread)/2, len(unread)+maxGrowth))
-		if st.need > size {
-			size = c.roomLocked(st, max(readSize, size))
-		}
-		grown := append(buffer.Get(size), unread...)
-		switch {
-		case st.buf == nil:
-		case st.lent && st.old == nil:
-			st.old = st.buf
-		default:
-			buffer.Put(st.buf) // what is lent is in old, if anything is
-		}
-		st.buf, st.off = grown, 0
-	}
-	st.buf = append(st.buf, data...)
-}
-
-// maxAhead bounds, on one connection, the memory for messages of which nothing
-// has come yet.
-const maxAhead = 1 << 20
-
-// roomLocked returns how large a buffer to make for the message that st's
-// receiver waits for: usual, which is in proportion to what has come, or at once
-// all that the message needs, if a message of that size has come before. A peer
-// that only announces messages gets nothing for it, and one that has sent one
-// gets maxAhead for all that it announces.
-func (c *Conn) roomLocked(st *stream, usual int) int {
-	if ahead := st.need - usual; ahead > 0 && st.need <= c.proven && c.ahead+ahead <= maxAhead {
-		st.ahead += ahead
-		c.ahead += ahead
-		return st.need
-	}
-	return min(st.need, usual)
-}
-
-// notAheadLocked takes back what roomLocked has given.
-func (c *Conn) notAheadLocked(st *stream) {
-	c.ahead -= st.ahead
-	st.ahead = 0
 }
 
 // endedLocked notes that the peer has sent everything.

@@ -10,8 +10,12 @@ import (
 	"github.com/yodelrpc/yodel/transport"
 )
 
-// quantum is how much of one message goes out before other streams get a turn.
-const quantum = 64 << 10
+const (
+	// quantum is how much of one message goes out before other streams get a turn,
+	// and lastQuantum how much if that is all that is left.
+	quantum     = 64 << 10
+	lastQuantum = quantum + quantum/8
+)
 
 // Open implements [transport.Conn].
 func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Stream, error) {
@@ -277,7 +281,10 @@ func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, p payload, end boo
 	st := s.st
 	id := st.id
 	for {
-		n := min(p.size(), st.sendWindow.Available(), c.sendWindow.Available(), quantum)
+		n := min(p.size(), st.sendWindow.Available(), c.sendWindow.Available(), lastQuantum)
+		if n < p.size() {
+			n = min(n, quantum)
+		}
 		if n > 0 {
 			last := end && n == p.size()
 			var referred bool

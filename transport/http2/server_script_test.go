@@ -42,7 +42,7 @@ func TestServerPreface(t *testing.T) {
 		{"first frame is an ack", join([]byte(clientPreface), settingsAck()), "GOAWAY 0 PROTOCOL_ERROR; closed"},
 		{"first frame is PING", join([]byte(clientPreface), ping("12345678")), "GOAWAY 0 PROTOCOL_ERROR; closed"},
 		{"first frame is of an unknown type", join([]byte(clientPreface), raw(0xfa, 0, 0)), "GOAWAY 0 PROTOCOL_ERROR; closed"},
-		{"first frame is too long", join([]byte(clientPreface), rawLen(16386, tSettings, 0, 0)), "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
+		{"first frame is too long", join([]byte(clientPreface), rawLen(128<<10+4, tSettings, 0, 0)), "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -76,9 +76,9 @@ var serverCases = []struct {
 	// RFC 9113 §4.1, §4.2: frame heads.
 	{"reserved bit of the stream id is ignored", raw(tHeaders, fEnd|fEndHeaders, 1<<31|1, request()...), answered(1) + "; alive"},
 	{"unknown flags are ignored", raw(tPing, 0xfe, 0, []byte("12345678")...), "PONG 12345678; alive"},
-	{"a frame that is too long", rawLen(16385, tData, 0, 1), "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
+	{"a frame that is too long", rawLen(128<<10+1, tData, 0, 1), "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
 	{"a HEADERS frame that is too long", rawLen(1<<24-1, tHeaders, 0, 1), "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
-	{"an unknown frame that is too long", rawLen(16385, 0xee, 0, 1), "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
+	{"an unknown frame that is too long", rawLen(128<<10+1, 0xee, 0, 1), "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
 	{"the longest frame", join(opened(1), raw(tData, fEnd, 1, make([]byte, 16384)...)), "HEADERS 1 200; DATA 1 16384; HEADERS 1 trailers END; alive"},
 
 	// §4.3, §6.10: header blocks.
@@ -288,7 +288,7 @@ func TestServerIgnoresUnknownFrames(t *testing.T) {
 func TestServerHello(t *testing.T) {
 	serverScript(t, http2.Config{}, echo, func(s *served) {
 		s.wantOutcome("alive")
-		want := map[uint32]uint32{3: 1000, 4: 256 << 10, 6: 16 << 10}
+		want := map[uint32]uint32{3: 1000, 4: 256 << 10, 5: 128 << 10, 6: 16 << 10}
 		if len(s.settings) != len(want) {
 			t.Errorf("SETTINGS %v, want %v", s.settings, want)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/yodelrpc/yodel/internal/buffer"
 	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/internal/h2"
 	"github.com/yodelrpc/yodel/transport"
@@ -50,10 +49,11 @@ type stream struct {
 	received                     int64 // payload bytes
 	buf                          []byte
 	off                          int    // buf[off:] is unread
+	more                         []byte // what follows buf
 	lent                         bool   // the reader of buf[off:] is at work on it
+	exact                        bool   // buf was made for one message, which may keep it
 	awaitsEnd                    bool   // see transport.Outgoing
 	returning                    bool   // counted in Conn.returning
-	old                          []byte // the lent bytes' memory, if buf has moved on
 	window                       h2.RecvWindow
 	unread                       int // bytes counted in Conn.unread
 	ahead                        int // counted in Conn.ahead
@@ -89,7 +89,7 @@ func (c *Conn) newStreamLocked(id uint32, s *Stream) *stream {
 	st.id = id
 	st.contentLength = -1
 	st.sendWindow = h2.NewSendWindow(c.peer.InitialWindowSize)
-	st.window = h2.NewRecvWindow(c.cfg.StreamWindow)
+	st.window = h2.NewRecvWindow(c.streamSize)
 	st.handle, s.st = s, st
 	c.streams.put(st)
 	return st
@@ -182,9 +182,14 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 			return nil, false, err
 		}
 		buffered := st.buf[st.off:]
+		ended := st.ended && st.more == nil
 		need := 0
-		if !st.ended {
+		if !ended {
 			need = demand(buffered)
+		}
+		if len(buffered) < need && st.more != nil {
+			c.mergeLocked(st)
+			continue
 		}
 		if len(buffered) >= need {
 			if st.need > 0 {
@@ -193,8 +198,7 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 				st.window.Demand(0)
 			}
 			st.lent = len(buffered) > 0
-			s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, st.ended, st.gotTrailer
-			ended := st.ended
+			s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, ended, st.gotTrailer
 			c.mu.Unlock()
 			return buffered, ended, nil
 		}
@@ -220,6 +224,7 @@ const quickSize = 4 << 10
 // transport.Outgoing.AwaitsEnd).
 func (c *Conn) deliverLocked(st *stream) {
 	s := st.handle
+	c.mergeLocked(st)
 	size := len(st.buf) - st.off
 	c.proven = max(c.proven, size)
 	st.lent = size > 0
@@ -347,43 +352,6 @@ func (c *Conn) creditLocked() {
 	}
 }
 
-// Discard implements [transport.Stream].
-func (s *Stream) Discard(n int) {
-	c := s.c
-	c.mu.Lock()
-	st := s.st
-	if st == nil {
-		c.mu.Unlock()
-		return
-	}
-	if st.buf == nil {
-		st.lent = false
-		c.mu.Unlock()
-		return
-	}
-	n = min(n, len(st.buf)-st.off)
-	st.off += n
-	st.lent = false
-	if st.old != nil {
-		buffer.Put(st.old)
-		st.old = nil
-	}
-	if st.off == len(st.buf) {
-		buffer.Put(st.buf)
-		st.buf, st.off = nil, 0
-		c.notAheadLocked(st)
-	}
-	if u := min(n, st.unread); u > 0 {
-		st.unread -= u
-		c.readLocked(u)
-	}
-	if st.state.CanReceive() && c.err == nil {
-		c.updateLocked(st, st.window.Release(n))
-	}
-	c.deliveredLocked()
-	c.flush()
-}
-
 // deliveredLocked says that a message has arrived whole.
 func (c *Conn) deliveredLocked() {
 	if c.budget != nil {
@@ -395,24 +363,6 @@ func (c *Conn) deliveredLocked() {
 func (c *Conn) updateLocked(st *stream, increment uint32) {
 	if increment > 0 && c.err == nil {
 		c.out.bytes = frame.AppendWindowUpdate(c.room(frameRoom), st.id, increment)
-	}
-}
-
-// dropBufferedLocked throws away what the stream has buffered.
-func (c *Conn) dropBufferedLocked(st *stream) {
-	if st.old != nil {
-		buffer.Put(st.old)
-		st.old = nil
-	}
-	if st.buf != nil && !st.lent {
-		buffer.Put(st.buf)
-	}
-	st.buf, st.off = nil, 0
-	c.notAheadLocked(st)
-	if st.unread > 0 {
-		u := st.unread
-		st.unread = 0
-		c.readLocked(u)
 	}
 }
 

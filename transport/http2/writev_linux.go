@@ -35,3 +35,20 @@ func writeVector(fd uintptr, p *pending) (int, error) {
 		}
 	}
 }
+
+// readVector reads into first, and then into second, without waiting.
+func readVector(fd uintptr, first, second []byte) (int, error) {
+	vector := [2]syscall.Iovec{{Base: unsafe.SliceData(first)}, {Base: unsafe.SliceData(second)}}
+	vector[0].SetLen(len(first))
+	vector[1].SetLen(len(second))
+	for {
+		n, _, errno := syscall.Syscall(syscall.SYS_READV, fd, uintptr(unsafe.Pointer(&vector[0])), uintptr(len(vector)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case syscall.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}

@@ -18,3 +18,8 @@ func writeVector(fd uintptr, p *pending) (written int, err error) {
 	}
 	return written, err
 }
+
+// readVector reads into first only: there is no readv.
+func readVector(fd uintptr, first, _ []byte) (int, error) {
+	return ignoringEINTR(syscall.Read, fd, first)
+}

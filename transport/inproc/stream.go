@@ -223,6 +223,9 @@ func (s *stream) Discard(n int) {
 	p.writer.wake()
 }
 
+// Keep implements [transport.Stream].
+func (*stream) Keep(int) bool { return false }
+
 // Trailer implements [transport.Stream].
 func (s *stream) Trailer() *transport.Header {
 	s.x.mu.Lock()

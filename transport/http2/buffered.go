@@ -1,0 +1,206 @@
+package http2
+
+import "github.com/yodelrpc/yodel/internal/buffer"
+
+const (
+	// exactSize is the least size of a message that gets memory of its own: what
+	// it is decoded into may keep that.
+	exactSize = 256 << 10
+	// maxAhead bounds, on one connection, the memory for messages of which nothing
+	// has come yet.
+	maxAhead = 4 << 20
+)
+
+// bufferLocked adds data to what the stream has buffered. The memory grows with
+// what was received, not with what a length prefix announces.
+//
+// It moves no bytes that a receiver is at work on, or is about to be: what does
+// not fit follows them in memory of its own.
+func (c *Conn) bufferLocked(st *stream, data []byte) {
+	tail := &st.buf
+	if st.more != nil {
+		tail = &st.more
+	}
+	if n := len(*tail); cap(*tail)-n >= len(data) {
+		if &(*tail)[:n+1][n] == &data[0] {
+			*tail = (*tail)[:n+len(data)] // it was read to where it belongs
+		} else {
+			*tail = append(*tail, data...)
+		}
+		return
+	}
+	unread := len(st.buf) - st.off
+	if st.more != nil || st.lent || (st.need > 0 && unread >= st.need) {
+		grown := append(buffer.Get(grownSize(len(st.more), len(data))), st.more...)
+		grown = append(grown, data...)
+		c.giveLocked(st.more)
+		st.more = grown
+		return
+	}
+	c.growLocked(st, c.needLocked(st, data), len(data))
+	st.buf = append(st.buf, data...)
+}
+
+// needLocked returns how many bytes the receiver of st waits for, or is going to,
+// as far as that is known before data has been added.
+func (c *Conn) needLocked(st *stream, data []byte) int {
+	switch {
+	case st.demand != nil && st.off == len(st.buf):
+		return st.demand(data)
+	case c.expect != nil && st.received == int64(len(data)) && st.slept == 0:
+		return c.expect(data)
+	}
+	return st.need
+}
+
+// grownSize is how large a buffer with so many bytes becomes to take n more.
+func grownSize(size, n int) int {
+	return max(size+n, min(size+size/2, size+maxGrowth))
+}
+
+// growLocked moves the unread bytes of buf to memory with room for n more. The
+// receiver needs that many bytes in all; zero is not known.
+func (c *Conn) growLocked(st *stream, need, n int) {
+	unread := st.buf[st.off:]
+	size := grownSize(len(unread), n)
+	if need > size {
+		size = c.roomLocked(st, need, max(readSize, size))
+	}
+	exact := c.keeps && need >= exactSize && len(unread)+n <= need && size >= need
+	var grown []byte
+	if exact {
+		grown = buffer.Make(need)
+	} else {
+		grown = buffer.Get(size)
+	}
+	grown = append(grown, unread...)
+	if !st.lent {
+		c.giveLocked(st.buf)
+	}
+	st.buf, st.off, st.exact = grown, 0, exact
+}
+
+// mergeLocked moves all that is unread together.
+func (c *Conn) mergeLocked(st *stream) {
+	if st.more == nil {
+		return
+	}
+	more := st.more
+	st.more = nil
+	c.growLocked(st, st.need, len(more))
+	st.buf = append(st.buf, more...)
+	c.giveLocked(more)
+}
+
+// roomLocked returns how large a buffer to make for a message of need bytes on st:
+// usual, which is in proportion to what has come, or at once
+// all that the message needs, if a message of that size has come before. A peer
+// that only announces messages gets nothing for it, and one that has sent one
+// gets maxAhead for all that it announces.
+func (c *Conn) roomLocked(st *stream, need, usual int) int {
+	if ahead := need - usual; ahead > 0 && need <= c.proven && c.ahead+ahead <= maxAhead {
+		st.ahead += ahead
+		c.ahead += ahead
+		return need
+	}
+	return min(need, usual)
+}
+
+// notAheadLocked takes back what roomLocked has given.
+func (c *Conn) notAheadLocked(st *stream) {
+	c.ahead -= st.ahead
+	st.ahead = 0
+}
+
+// giveLocked gives a stream's memory back, unless the next read goes there.
+func (c *Conn) giveLocked(b []byte) {
+	if b != nil && !sameMemory(b, c.reader.direct) {
+		buffer.Put(b)
+	}
+}
+
+// sameMemory tells whether two slices, neither of which has been cut off in its
+// capacity, are of the same array.
+func sameMemory(a, b []byte) bool {
+	return cap(a) > 0 && cap(b) > 0 && &a[:cap(a)][cap(a)-1] == &b[:cap(b)][cap(b)-1]
+}
+
+// Discard implements [transport.Stream].
+func (s *Stream) Discard(n int) {
+	c := s.c
+	c.mu.Lock()
+	st := s.st
+	if st == nil {
+		c.mu.Unlock()
+		return
+	}
+	if st.buf == nil {
+		st.lent = false
+		c.mu.Unlock()
+		return
+	}
+	n = min(n, len(st.buf)-st.off)
+	st.off += n
+	if st.off == len(st.buf) {
+		if st.exact {
+			c.keeps = false
+		}
+		c.giveLocked(st.buf)
+		st.buf = nil
+	}
+	c.discardedLocked(st, n)
+}
+
+// discardedLocked takes note that n bytes are no longer buffered, and releases the
+// lock.
+func (c *Conn) discardedLocked(st *stream, n int) {
+	st.lent = false
+	if st.buf == nil {
+		st.buf, st.more = st.more, nil
+		st.off, st.exact = 0, false
+		c.notAheadLocked(st)
+	}
+	if u := min(n, st.unread); u > 0 {
+		st.unread -= u
+		c.readLocked(u)
+	}
+	if st.state.CanReceive() && c.err == nil {
+		c.updateLocked(st, st.window.Release(n))
+	}
+	c.deliveredLocked()
+	c.flush()
+}
+
+// Keep implements [transport.Stream].
+func (s *Stream) Keep(n int) bool {
+	c := s.c
+	c.mu.Lock()
+	st := s.st
+	if st == nil || st.buf == nil {
+		c.mu.Unlock()
+		return false
+	}
+	c.keeps = true // so the next ones are made for it
+	if !st.exact || st.off > 0 || n != len(st.buf) {
+		c.mu.Unlock()
+		return false
+	}
+	st.buf, st.exact = nil, false
+	c.discardedLocked(st, n)
+	return true
+}
+
+// dropBufferedLocked throws away what the stream has buffered.
+func (c *Conn) dropBufferedLocked(st *stream) {
+	c.giveLocked(st.more)
+	if !st.lent {
+		c.giveLocked(st.buf)
+	}
+	st.buf, st.off, st.more, st.exact = nil, 0, nil, false
+	c.notAheadLocked(st)
+	if st.unread > 0 {
+		u := st.unread
+		st.unread = 0
+		c.readLocked(u)
+	}
+}

@@ -1,0 +1,151 @@
+package http2_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/transport"
+	"github.com/yodelrpc/yodel/transport/http2"
+)
+
+// sized waits for a message of four bytes of length, and as many bytes.
+func sized(buffered []byte) int {
+	if len(buffered) < 4 {
+		return 4
+	}
+	return 4 + int(uint32(buffered[0])<<24|uint32(buffered[1])<<16|uint32(buffered[2])<<8|uint32(buffered[3]))
+}
+
+// expecting is a handler that receives sized messages, and says so.
+type expecting struct{ handlerFunc }
+
+func (expecting) Expect(buffered []byte) int { return sized(buffered) }
+
+// message is a sized message with n bytes that only seed can tell.
+func message(n int, seed uint64) []byte {
+	b := make([]byte, 4+n)
+	copy(b, u32(uint32(n)))
+	random := rand.New(rand.NewPCG(seed, 1))
+	for i := range b[4:] {
+		b[4+i] = byte(random.Uint32())
+	}
+	return b
+}
+
+// TestKeep would break if a message that keeps its memory lost it to what comes
+// later, on the same stream or another one.
+func TestKeep(t *testing.T) {
+	const rounds, size = 12, 1 << 20
+	kept := make(chan []byte, 4*rounds)
+	var hits int
+	collect := func(s transport.Stream, _ *transport.Header) {
+		defer s.Close()
+		for {
+			got, ended, err := s.Await(context.Background(), sized)
+			if err != nil {
+				return
+			}
+			if len(got) < 4 {
+				break
+			}
+			if n := sized(got); s.Keep(n) {
+				hits++
+				kept <- got[:n:n]
+			} else {
+				kept <- bytes.Clone(got[:n])
+				s.Discard(n)
+			}
+			if ended && len(got) == 0 {
+				break
+			}
+		}
+		_ = s.Send(context.Background(), &transport.Outgoing{Header: &transport.Header{Block: responseBlock}, End: true})
+	}
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			hits = 0
+			p := newPair(t, network, expecting{collect}, http2.Config{NoInline: true}, http2.Config{})
+			var want [][]byte
+			for i := range rounds {
+				stream, err := p.conn.Open(t.Context(), &transport.Outgoing{Header: &transport.Header{Block: requestBlock}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for j := range 3 {
+					n := size
+					if j == 1 {
+						n = 1000 // small ones come in between
+					}
+					want = append(want, message(n, uint64(3*i+j)))
+					if err := stream.Send(t.Context(), &transport.Outgoing{Data: want[len(want)-1], End: j == 2}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if _, _, err := stream.Await(t.Context(), everything); err != nil {
+					t.Fatal(err)
+				}
+				stream.Close()
+			}
+			for i := range want {
+				if got := <-kept; !bytes.Equal(got, want[i]) {
+					t.Errorf("message %d is not what was sent", i)
+				}
+			}
+			if hits == 0 {
+				t.Error("no message could keep its memory")
+			}
+		})
+	}
+}
+
+// TestDirect would break if a stream that goes away left the rest of a DATA frame,
+// which is read to where it belonged, in memory that somebody else has by then.
+func TestDirect(t *testing.T) {
+	const n = 100 << 10
+	c := dialSocket(t, http2.Config{NoSpin: true})
+	open := func(ctx context.Context) (transport.Stream, chan error) {
+		s, err := c.conn.Open(ctx, &transport.Outgoing{Header: &transport.Header{Block: requestBlock}, End: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan error, 1)
+		go func() {
+			_, _, err := s.Await(ctx, sized)
+			got <- err
+		}()
+		return s, got
+	}
+	s, got := open(t.Context())
+	c.write(headers(1, response(), 0), data(1, string(message(n, 1)), fEnd)) // now the size is proven
+	if err := within(t, "Await", got, patience); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s, got = open(ctx)
+	f := data(3, string(message(n, 2)), 0)
+	c.write(headers(3, response(), 0), f[:n/2])
+	reads(t, c.conn, func(r http2.Reading) bool { return r.Direct > 0 })
+	cancel()
+	if err := within(t, "Await", got, patience); err == nil {
+		t.Fatal("the message came, although its second half was not sent")
+	}
+	s.Close()
+	others := make([][]byte, 100)
+	for i := range others {
+		others[i] = buffer.Get(n)[:n]
+		clear(others[i])
+	}
+	c.write(f[n/2:])
+	reads(t, c.conn, func(r http2.Reading) bool { return r.Direct == 0 })
+	for i, b := range others {
+		if !bytes.Equal(b, make([]byte, n)) {
+			t.Errorf("buffer %d was written to by the connection", i)
+		}
+	}
+}
