@@ -257,9 +257,10 @@ func (a *attempt) verdict(ctx context.Context, body bool) error {
 	return nil
 }
 
-// receiveOnly waits for the end of the call, and decodes its only response.
+// receiveOnly waits for the end of the call, and decodes its only response. msg is
+// empty if it is fresh.
 // The error is a status, or the transport's if raw is true.
-func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool) {
+func (a *attempt) receiveOnly(ctx context.Context, msg any, fresh bool) (err error, raw bool) {
 	buffered, ended, err := a.stream.Await(ctx, transport.Demand(a.demand))
 	if err != nil {
 		return err, true
@@ -287,10 +288,10 @@ func (a *attempt) receiveOnly(ctx context.Context, msg any) (err error, raw bool
 	case n < len(buffered):
 		return a.messenger.wrongCount(false), false
 	}
-	if codec := a.messenger.keeping(env); codec != nil && a.stream.Keep(n) {
-		return a.messenger.decodeOwned(codec, env.Payload, msg), false
+	if a.messenger.canKeep(env) && a.stream.Keep(n) {
+		return a.messenger.openOwned(env, msg), false
 	}
-	return a.messenger.open(env, a.decompressor, msg), false
+	return a.messenger.open(env, a.decompressor, msg, fresh), false
 }
 
 // borrowAttempt lends an attempt, which has no trace of who had it before.

@@ -18,6 +18,7 @@ var errSecondRange = errors.New("yodel: the responses of a call can be ranged ov
 // needs closing. An error is the call's status, and the last thing yielded; it
 // comes with a zero Resp. A second range yields an error.
 //
+// newResp makes a message that is empty, here and in the functions below.
 // req must not be changed before the range begins.
 func CallServerStream[Resp any](ctx context.Context, caller Caller, m *Method, req any, newResp func() Resp, opts ...CallOption) iter.Seq2[Resp, error] {
 	var used atomic.Bool
@@ -55,7 +56,7 @@ func responses[Resp any](call *Call, stream Stream, newResp func() Resp, yield f
 	var none Resp
 	for first := true; ; first = false {
 		resp := newResp()
-		err := stream.Receive(resp)
+		err := receiveNew(stream, resp)
 		if first {
 			call.deliver(stream)
 		}
@@ -109,7 +110,7 @@ func (s *ClientStream[Req, Resp]) CloseAndReceive() (Resp, error) {
 		return none, err
 	}
 	resp := s.newResp()
-	err := s.stream.Receive(resp)
+	err := receiveNew(s.stream, resp)
 	if errors.Is(err, io.EOF) {
 		err = channelError(status.Unimplemented, "client: the call of "+s.call.Method.Path()+" has no response, but its method has exactly one", nil)
 	}
@@ -161,7 +162,7 @@ func (s *BidiStream[Req, Resp]) CloseSend() error { return s.stream.CloseSend() 
 // OK, and else the status.
 func (s *BidiStream[Req, Resp]) Receive() (Resp, error) {
 	resp := s.newResp()
-	err := s.stream.Receive(resp)
+	err := receiveNew(s.stream, resp)
 	if !s.begun {
 		s.begun = true
 		s.call.deliver(s.stream)

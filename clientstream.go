@@ -278,7 +278,10 @@ func (s *clientStream) early() error {
 }
 
 // Receive implements [Stream].
-func (s *clientStream) Receive(msg any) error {
+func (s *clientStream) Receive(msg any) error { return s.receiveInto(msg, false) }
+
+// receiveInto is Receive into a message that is empty if it is fresh.
+func (s *clientStream) receiveInto(msg any, fresh bool) error {
 	defer s.tell()
 	s.receiving.take()
 	defer s.receiving.give()
@@ -288,11 +291,13 @@ func (s *clientStream) Receive(msg any) error {
 	if s.received && s.method.Kind.oneResponse() {
 		return io.EOF
 	}
-	if err := s.awaitOpen(); err != nil {
-		return err
+	if !s.received {
+		if err := s.awaitOpen(); err != nil {
+			return err
+		}
 	}
 	for {
-		err, raw := s.receive(msg)
+		err, raw := s.receive(msg, fresh)
 		switch {
 		case !raw && err == nil:
 			s.received = true
@@ -334,9 +339,9 @@ func (s *clientStream) awaitOpen() error {
 }
 
 // receive decodes one message. raw tells that the error is the transport's.
-func (s *clientStream) receive(msg any) (err error, raw bool) {
+func (s *clientStream) receive(msg any, fresh bool) (err error, raw bool) {
 	if s.method.Kind.oneResponse() {
-		return s.receiveOnly(s.ctx.Context, msg)
+		return s.receiveOnly(s.ctx.Context, msg, fresh)
 	}
 	if s.ctx.Context.Err() != nil || !s.inbox.ready(s.messenger.maxReceive) {
 		if err := s.fill(); err != nil {
@@ -359,10 +364,10 @@ func (s *clientStream) receive(msg any) (err error, raw bool) {
 	case err != nil:
 		return s.messenger.misframed(err), false
 	case n > 0:
-		if codec := s.messenger.keeping(env); codec != nil && s.inbox.keep(s.stream, n) {
-			return s.messenger.decodeOwned(codec, env.Payload, msg), false
+		if s.messenger.canKeep(env) && s.inbox.keep(s.stream, n) {
+			return s.messenger.openOwned(env, msg), false
 		}
-		err = s.messenger.open(env, s.decompressor, msg)
+		err = s.messenger.open(env, s.decompressor, msg, fresh)
 		s.inbox.take(s.stream, n)
 		return err, false
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yodelrpc/yodel/encoding"
 	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/codec"
 	"github.com/yodelrpc/yodel/internal/envelope"
 	"github.com/yodelrpc/yodel/status"
 )
@@ -51,10 +52,21 @@ func (m *messenger) fail(code status.Code, text string, cause error) error {
 	return status.Make(m.side.origin, code, text, nil, cause)
 }
 
+// isProto tells the usual codec, which can do more than its methods say. A codec
+// that embeds it may have its own idea of any of them, and gets no shortcut.
+func (m *messenger) isProto() bool {
+	_, ok := m.codec.(encoding.Proto)
+	return ok
+}
+
 // seal returns msg in an envelope, in a buffer that the caller gives back with
 // buffer.Put.
 func (m *messenger) seal(msg any, compressor encoding.Compressor) ([]byte, error) {
-	size := m.codec.Size(msg)
+	return m.sealSized(msg, m.codec.Size(msg), compressor)
+}
+
+// sealSized is seal for a message whose Size has just been called.
+func (m *messenger) sealSized(msg any, size int, compressor encoding.Compressor) ([]byte, error) {
 	if size > m.maxSend {
 		return nil, m.tooLargeToSend(size)
 	}
@@ -67,51 +79,6 @@ func (m *messenger) seal(msg any, compressor encoding.Compressor) ([]byte, error
 	return sealed, nil
 }
 
-// minSplit is the least size of a message that may be sent in two parts.
-const minSplit = 32 << 10
-
-// splitAppender is a codec that can leave most of a large message where it is. bulk
-// is that part, the last one; nil if the message must be copied, and then nothing
-// has been appended.
-type splitAppender interface {
-	AppendSplit(dst []byte, msg any, size int) (head, bulk []byte, err error)
-}
-
-// sealLent is seal for a message that nobody changes until it has been sent: bulk
-// follows data, and is its own memory.
-func (m *messenger) sealLent(msg any, compressor encoding.Compressor) (data, bulk []byte, err error) {
-	size := m.codec.Size(msg)
-	codec, ok := m.codec.(splitAppender)
-	if !ok || compressor != nil || size < minSplit || size > m.maxSend {
-		data, err = m.seal(msg, compressor)
-		return data, nil, err
-	}
-	b := envelope.Reserve(buffer.Get(envelope.PrefixLen))
-	data, bulk, err = codec.AppendSplit(b, msg, size)
-	switch {
-	case err != nil:
-		err = m.notEncoded(err)
-	case bulk == nil:
-		buffer.Put(b)
-		data, err = m.seal(msg, nil)
-		return data, nil, err
-	default:
-		if envelope.Seal(data, len(bulk), false, m.maxSend) != nil {
-			err = m.tooLargeToSend(len(data) - envelope.PrefixLen + len(bulk))
-		}
-	}
-	if err != nil {
-		buffer.Put(b)
-		return nil, nil, err
-	}
-	return data, bulk, nil
-}
-
-// sizedAppender is a codec that need not find out a message's size twice.
-type sizedAppender interface {
-	AppendSized(dst []byte, msg any) ([]byte, error)
-}
-
 // append appends msg, whose Size has just been called, in an envelope.
 func (m *messenger) append(b []byte, msg any, compressor encoding.Compressor) ([]byte, error) {
 	if compressor != nil {
@@ -119,7 +86,7 @@ func (m *messenger) append(b []byte, msg any, compressor encoding.Compressor) ([
 	}
 	var err error
 	b = envelope.Reserve(b)
-	if codec, ok := m.codec.(sizedAppender); ok {
+	if m.isProto() {
 		b, err = codec.AppendSized(b, msg)
 	} else {
 		b, err = m.codec.Append(b, msg)
@@ -160,38 +127,17 @@ func (m *messenger) notEncoded(cause error) error {
 	return m.fail(status.Internal, m.side.name+": the "+m.side.sent+" of "+m.path+" cannot be encoded", cause)
 }
 
-// minKeep is the least size of a message that may be decoded without copying.
-const minKeep = 32 << 10
-
-// ownedUnmarshaler is a codec whose message may keep data, which is its own.
-type ownedUnmarshaler interface {
-	UnmarshalOwned(data []byte, msg any) error
-}
-
-// keeping returns the codec that can decode a message into one that keeps its
-// memory; nil if that is not possible, or not worth asking for.
-func (m *messenger) keeping(env envelope.Message) ownedUnmarshaler {
-	if len(env.Payload) < minKeep || env.Compressed {
-		return nil
-	}
-	codec, _ := m.codec.(ownedUnmarshaler)
-	return codec
-}
-
-func (m *messenger) decodeOwned(codec ownedUnmarshaler, payload []byte, msg any) error {
-	if err := codec.UnmarshalOwned(payload, msg); err != nil {
-		return m.notDecoded(err)
-	}
-	return nil
-}
-
-// open decodes one message into msg. d decompresses it; nil is none.
+// open decodes one message into msg, which is empty if it is fresh. d decompresses
+// it; nil is none.
 //
 // What hardly ever happens is in functions of its own, here and below: their
 // frames would make the stack of every call on a server that much larger.
-func (m *messenger) open(env envelope.Message, d encoding.Compressor, msg any) error {
+func (m *messenger) open(env envelope.Message, d encoding.Compressor, msg any, fresh bool) error {
 	if env.Compressed {
 		return m.openCompressed(env, d, msg)
+	}
+	if fresh && m.isProto() {
+		return m.decoded(codec.UnmarshalNew(env.Payload, msg))
 	}
 	return m.decode(env.Payload, msg)
 }
@@ -218,13 +164,14 @@ func (m *messenger) openCompressed(env envelope.Message, d encoding.Compressor, 
 }
 
 func (m *messenger) decode(payload []byte, msg any) error {
-	if err := m.codec.Unmarshal(payload, msg); err != nil {
-		return m.notDecoded(err)
-	}
-	return nil
+	return m.decoded(m.codec.Unmarshal(payload, msg))
 }
 
-func (m *messenger) notDecoded(cause error) error {
+// decoded is the status for what a codec has returned.
+func (m *messenger) decoded(cause error) error {
+	if cause == nil {
+		return nil
+	}
 	return m.fail(status.Internal, m.side.name+": the "+m.side.received+" of "+m.path+" cannot be decoded", cause)
 }
 

@@ -27,8 +27,9 @@ type Registrar interface {
 	Register(routes ...Route)
 }
 
-// UnaryRoute is a method with one message each way. What fn returns must not be
-// changed any more.
+// UnaryRoute is a method with one message each way. newReq makes a message that is
+// empty, here and in the functions below. What fn returns must not be changed any
+// more.
 func UnaryRoute[Req, Resp any](m *Method, newReq func() Req, fn func(context.Context, Req) (Resp, error)) Route {
 	return Route{Method: m, Handler: func(ctx context.Context, _ *Call, stream Stream) error {
 		req := newReq()
@@ -86,9 +87,20 @@ func sendLast(stream Stream, resp any) error {
 	return stream.Send(resp)
 }
 
-// receiveRequest receives the only request of a call.
+// receiveNew is stream.Receive for a message that is empty.
+func receiveNew(stream Stream, msg any) error {
+	switch s := stream.(type) {
+	case *serverCall:
+		return s.receiveInto(msg, true)
+	case *clientStream:
+		return s.receiveInto(msg, true)
+	}
+	return stream.Receive(msg)
+}
+
+// receiveRequest receives the only request of a call, into an empty message.
 func receiveRequest(stream Stream, req any) error {
-	err := stream.Receive(req)
+	err := receiveNew(stream, req)
 	if errors.Is(err, io.EOF) {
 		return status.New(status.Unimplemented, "server: the call has no request, but its method has exactly one")
 	}
@@ -109,7 +121,7 @@ func requests[Req any](stream Stream, newReq func() Req) iter.Seq2[Req, error] {
 		}
 		for {
 			req := newReq()
-			err := stream.Receive(req)
+			err := receiveNew(stream, req)
 			if errors.Is(err, io.EOF) {
 				return
 			}

@@ -179,7 +179,10 @@ const smallRequest = 4 << 10
 
 // Receive implements [Stream]. It waits in a small frame of its own: calls that
 // wait for their clients are what a server has most of.
-func (s *serverCall) Receive(msg any) error {
+func (s *serverCall) Receive(msg any) error { return s.receiveInto(msg, false) }
+
+// receiveInto is Receive into a message that is empty if it is fresh.
+func (s *serverCall) receiveInto(msg any, fresh bool) error {
 	s.receiving.take()
 	defer s.receiving.give()
 	var only inbox
@@ -190,7 +193,7 @@ func (s *serverCall) Receive(msg any) error {
 	if err := s.awaitRequest(in); err != nil {
 		return err
 	}
-	return s.decodeRequest(in, msg)
+	return s.decodeRequest(in, msg, fresh)
 }
 
 // awaitRequest waits until in has a whole message, or all that there will be.
@@ -213,16 +216,16 @@ func (s *serverCall) awaitRequest(in *inbox) error {
 }
 
 // decodeRequest takes the next message out of in.
-func (s *serverCall) decodeRequest(in *inbox, msg any) error {
+func (s *serverCall) decodeRequest(in *inbox, msg any, fresh bool) error {
 	one := s.Method.Kind.oneRequest()
 	env, n, err := envelope.Parse(in.lent, s.owner().limits.receive)
 	if err != nil || n == 0 || one && (n < len(in.lent) || !in.ended) {
 		return s.noRequest(in, n, err)
 	}
-	if n > minKeep {
+	if n > largeMessage {
 		return s.decodeLarge(in, env, n, msg)
 	}
-	if err := s.open(env, msg); err != nil {
+	if err := s.open(env, msg, fresh); err != nil {
 		return err
 	}
 	s.received = true
@@ -236,18 +239,18 @@ func (s *serverCall) decodeRequest(in *inbox, msg any) error {
 func (s *serverCall) decodeLarge(in *inbox, env envelope.Message, n int, msg any) error {
 	m := s.messenger()
 	var err error
-	if codec := m.keeping(env); codec != nil && in.keep(s.stream, n) {
-		err = m.decodeOwned(codec, env.Payload, msg)
-	} else if err = s.open(env, msg); err == nil {
+	if m.canKeep(env) && in.keep(s.stream, n) {
+		err = m.openOwned(env, msg)
+	} else if err = s.open(env, msg, false); err == nil {
 		in.take(s.stream, n)
 	}
 	s.received = s.received || err == nil
 	return err
 }
 
-func (s *serverCall) open(env envelope.Message, msg any) error {
+func (s *serverCall) open(env envelope.Message, msg any, fresh bool) error {
 	m := s.messenger()
-	return m.open(env, s.request.decompressor, msg)
+	return m.open(env, s.request.decompressor, msg, fresh)
 }
 
 // noRequest tells why in, parsed with a result of n and err, does not begin with

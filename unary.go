@@ -82,7 +82,7 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 		if err := a.open(ctx, a.body, a.bulk, true); err != nil {
 			return err
 		}
-		err, raw := a.receiveOnly(ctx, resp)
+		err, raw := a.receiveOnly(ctx, resp, false)
 		if !raw {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync"
 )
 
@@ -131,7 +132,7 @@ func (r *gzipReader) decompress(dst, src []byte, limit int) ([]byte, error) {
 	r.gz.Multistream(false)
 	at := len(dst)
 	limit = max(0, min(limit, math.MaxInt-1))
-	dst = grow(dst, expectedSize(src, limit))
+	dst = slices.Grow(dst, expectedSize(src, limit))
 	for {
 		// One byte more than the limit tells too much from just enough.
 		room := min(cap(dst)-len(dst), limit+1-(len(dst)-at))
@@ -150,7 +151,7 @@ func (r *gzipReader) decompress(dst, src []byte, limit int) ([]byte, error) {
 			return dst, notGzip(err)
 		}
 		if len(dst) == cap(dst) {
-			dst = grow(dst, min(len(dst)-at, limit+1-(len(dst)-at)))
+			dst = slices.Grow(dst, min(len(dst)-at, limit+1-(len(dst)-at)))
 		}
 	}
 }

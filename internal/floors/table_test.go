@@ -21,6 +21,7 @@ var floorOf = map[string]int{
 	"metadata":        ground,
 	"status":          ground,
 
+	"internal/codec":    values,
 	"internal/envelope": values,
 	"internal/frame":    values,
 	"internal/hpack":    values,

@@ -1,4 +1,4 @@
-package encoding
+package codec
 
 import (
 	"google.golang.org/protobuf/encoding/protowire"
@@ -16,7 +16,7 @@ const minBulk = 16 << 10
 // memory: what was appended, and then bulk, is the encoded message. If there is no
 // such field, bulk is nil, nothing has been appended, and the message is for
 // Append.
-func (Proto) AppendSplit(dst []byte, msg any, size int) (head, bulk []byte, err error) {
+func AppendSplit(dst []byte, msg any, size int) (head, bulk []byte, err error) {
 	m, ok := msg.(proto.Message)
 	if !ok || size < minBulk {
 		return dst, nil, nil
@@ -29,14 +29,6 @@ func (Proto) AppendSplit(dst []byte, msg any, size int) (head, bulk []byte, err 
 		return dst, nil, err
 	}
 	return s.dst, s.bulk, nil
-}
-
-// AppendSplit returns the message as bulk, and appends nothing.
-func (Raw) AppendSplit(dst []byte, msg any, size int) (head, bulk []byte, err error) {
-	if size >= minBulk {
-		bulk, _ = rawBytes(msg)
-	}
-	return dst, bulk, nil
 }
 
 // splitter encodes a message but for its large field.
@@ -109,6 +101,21 @@ func (s *splitter) appendOthers(m protoreflect.Message, but protoreflect.FieldDe
 	var err error
 	s.dst, err = proto.MarshalOptions{AllowPartial: true}.MarshalAppend(s.dst, others.Interface())
 	return err
+}
+
+// UnmarshalOwned is Unmarshal for data that is msg's own from now on: a field of
+// bytes that is most of the message refers to it instead of having a copy. Messages
+// with vtprotobuf's methods are decoded by those.
+func UnmarshalOwned(data []byte, msg any) error {
+	m, ok := msg.(proto.Message)
+	if _, vt := msg.(vtUnmarshaler); vt || !ok {
+		return Unmarshal(data, msg)
+	}
+	proto.Reset(m)
+	if err := mergeOwned(m.ProtoReflect(), data); err != nil {
+		return err
+	}
+	return proto.CheckInitialized(m)
 }
 
 // maxSought is how many fields are looked at for the large one.

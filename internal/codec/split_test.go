@@ -1,4 +1,4 @@
-package encoding
+package codec
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ func TestSplit(t *testing.T) {
 		{"text in a field's message", structpb.NewStringValue(string(large)), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			head, bulk, err := Proto{}.AppendSplit([]byte("before"), tt.msg, Proto{}.Size(tt.msg))
+			head, bulk, err := AppendSplit([]byte("before"), tt.msg, Size(tt.msg))
 			if err != nil || (bulk != nil) != tt.want || !bytes.HasPrefix(head, []byte("before")) {
 				t.Fatalf("AppendSplit: %d bytes, bulk of %d bytes, %v", len(head), len(bulk), err)
 			}
@@ -97,7 +97,7 @@ func TestUnmarshalOwned(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := tt.msg.ProtoReflect().New().Interface()
-			if err := (Proto{}).UnmarshalOwned(data, got); err != nil || !proto.Equal(got, tt.msg) {
+			if err := UnmarshalOwned(data, got); err != nil || !proto.Equal(got, tt.msg) {
 				t.Fatalf("UnmarshalOwned: %v, or another message", err)
 			}
 			if tt.bytes == nil {
@@ -128,7 +128,7 @@ func TestUnmarshalOwnedOrder(t *testing.T) {
 		return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), b)
 	}
 	got := wrapperspb.Bytes([]byte("before"))
-	if err := (Proto{}).UnmarshalOwned(append(field(large), field([]byte("last"))...), got); err != nil || string(got.Value) != "last" {
+	if err := UnmarshalOwned(append(field(large), field([]byte("last"))...), got); err != nil || string(got.Value) != "last" {
 		t.Errorf("the last value does not win: %d bytes, %v", len(got.Value), err)
 	}
 	for name, data := range map[string][]byte{
@@ -136,21 +136,17 @@ func TestUnmarshalOwnedOrder(t *testing.T) {
 		"after":  append(field(large), 0x80),
 		"inside": field(large)[:minBulk],
 	} {
-		if err := (Proto{}).UnmarshalOwned(data, &wrapperspb.BytesValue{}); err == nil {
+		if err := UnmarshalOwned(data, &wrapperspb.BytesValue{}); err == nil {
 			t.Errorf("damaged bytes %s the large field were taken", name)
 		}
 	}
 	incomplete := append(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), nil),
 		protowire.AppendBytes(protowire.AppendTag(nil, 7, protowire.BytesType), large)...)
-	if err := (Proto{}).UnmarshalOwned(incomplete, &descriptorpb.UninterpretedOption{}); err == nil {
+	if err := UnmarshalOwned(incomplete, &descriptorpb.UninterpretedOption{}); err == nil {
 		t.Error("a message without a required field was decoded")
 	}
-	if err := (Proto{}).UnmarshalOwned(large, new(string)); err == nil {
+	if err := UnmarshalOwned(large, new(string)); err == nil {
 		t.Error("what is no message was decoded into")
-	}
-	var raw []byte
-	if err := (Raw{}).UnmarshalOwned(large, &raw); err != nil || &raw[0] != &large[0] {
-		t.Errorf("Raw made a copy, or failed with %v", err)
 	}
 }
 
@@ -159,19 +155,8 @@ func TestSplitOfUninitialized(t *testing.T) {
 		Name:        []*descriptorpb.UninterpretedOption_NamePart{{}},
 		StringValue: make([]byte, 2*minBulk),
 	}
-	if _, _, err := (Proto{}).AppendSplit(nil, msg, proto.Size(msg)); err == nil {
+	if _, _, err := AppendSplit(nil, msg, proto.Size(msg)); err == nil {
 		t.Error("a message without a required field was encoded")
-	}
-}
-
-func TestSplitOfRaw(t *testing.T) {
-	large := make([]byte, minBulk)
-	head, bulk, err := Raw{}.AppendSplit(nil, &large, len(large))
-	if err != nil || len(head) > 0 || &bulk[0] != &large[0] || len(bulk) != len(large) {
-		t.Errorf("AppendSplit: %d bytes, bulk of %d bytes, %v", len(head), len(bulk), err)
-	}
-	if _, bulk, err = (Raw{}).AppendSplit(nil, large[1:], len(large)-1); err != nil || bulk != nil {
-		t.Errorf("AppendSplit of a small message: bulk of %d bytes, %v", len(bulk), err)
 	}
 }
 
@@ -183,8 +168,8 @@ func BenchmarkSplit(b *testing.B) {
 		b.Run("copied/"+strconv.Itoa(size), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_ = Proto{}.Size(msg)
-				if _, err := (Proto{}).AppendSized(dst, msg); err != nil {
+				_ = Size(msg)
+				if _, err := AppendSized(dst, msg); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -192,7 +177,7 @@ func BenchmarkSplit(b *testing.B) {
 		b.Run("split/"+strconv.Itoa(size), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, bulk, err := (Proto{}).AppendSplit(dst, msg, Proto{}.Size(msg)); err != nil || bulk == nil {
+				if _, bulk, err := AppendSplit(dst, msg, Size(msg)); err != nil || bulk == nil {
 					b.Fatal(err)
 				}
 			}
