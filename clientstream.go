@@ -189,6 +189,10 @@ func (s *clientStream) Send(msg any) error {
 	if err != nil {
 		return err
 	}
+	if bulk == nil && s.stream.Append(data) {
+		buffer.Put(data)
+		return nil
+	}
 	sc := s.ch.scratches.borrow()
 	sc.out.Data, sc.out.Bulk = data, bulk
 	err = s.stream.Send(s.ctx.Context, &sc.out)

@@ -31,10 +31,13 @@ func (s *serverCall) finish(err error) {
 		}
 		s.sending.take()
 	}
+	if s.extra != nil {
+		s.extra.plain = false
+	}
 	err = s.result(err)
 	// With nobody else at it, the stream can be closed by what is sent last.
 	alone := s.receiving.tryTake()
-	closed := s.ctx.ended() == nil && s.sendStatus(err, alone)
+	closed := s.ctx.ended() == nil && s.sendStatus(context.Background(), err, alone)
 	if s.answer != nil {
 		buffer.Put(s.answer)
 		s.answer = nil
@@ -72,7 +75,7 @@ func (s *serverCall) result(err error) error {
 
 // sendStatus sends the status. No error is returned: if it cannot be sent, the
 // peer has gone. With last, it closes the stream, and reports whether it has.
-func (s *serverCall) sendStatus(err error, last bool) (closed bool) {
+func (s *serverCall) sendStatus(ctx context.Context, err error, last bool) (closed bool) {
 	shown := s.owner().visible(s.Method, err)
 	sc := s.owner().scratches.borrow()
 	defer s.owner().scratches.give(sc)
@@ -97,12 +100,12 @@ func (s *serverCall) sendStatus(err error, last bool) (closed bool) {
 	}
 	s.fillStatus(sc, shown, trailer, early, -1)
 	sc.out.Close = last
-	failed := s.stream.Send(context.Background(), &sc.out)
+	failed := s.stream.Send(ctx, &sc.out)
 	if s.stillTooLarge(failed) {
 		// What the peer accepts is not known here. The status goes in any case.
 		sc.head.More = nil
 		s.fillStatus(sc, shown, trailer, early, leastHeaderBytes)
-		failed = s.stream.Send(context.Background(), &sc.out)
+		failed = s.stream.Send(ctx, &sc.out)
 	}
 	return last && failed == nil
 }

@@ -70,6 +70,10 @@ func (s *serverCall) customLocked() *responseCustom { return &s.extraLocked().cu
 type serverExtra struct {
 	// inbox is for methods with several requests. The receiving turn guards it.
 	inbox inbox
+	// plain tells that the header section has been sent, that responses are not
+	// compressed, and that the handler has not returned: there is nothing to look
+	// up for a message. The sending turn guards it.
+	plain bool
 	// custom is what the handler has set. Call.mu guards it.
 	custom responseCustom
 	// bulk follows answer, and is the message's own. The sending turn guards it.
@@ -127,7 +131,10 @@ func (s *serverCall) expire() {
 	switch first := s.ctx.cancel(contextDeadline, nil); {
 	case first && mine:
 		// A reset alone would look to some clients like their own cancellation.
-		s.sendStatus(errDeadline, false)
+		// It does not wait for credit either.
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.sendStatus(ctx, errDeadline, false)
 	case first:
 		// A message waits for the client, so a status would wait too.
 		s.reset(transport.ReasonCanceled)
@@ -279,12 +286,17 @@ func (s *serverCall) sendLast(msg any) error { return s.send(msg, true) }
 func (s *serverCall) send(msg any, lent bool) error {
 	s.sending.take()
 	defer s.sending.give()
-	s.mu.Lock()
-	compressor := s.useCompressorLocked()
-	returned, headerSent := s.returned, s.headerSent
-	s.mu.Unlock()
-	if returned {
-		return s.usable()
+	var compressor encoding.Compressor
+	headerSent := s.extra != nil && s.extra.plain
+	if !headerSent {
+		s.mu.Lock()
+		compressor = s.useCompressorLocked()
+		returned := s.returned
+		headerSent = s.headerSent
+		s.mu.Unlock()
+		if returned {
+			return s.usable()
+		}
 	}
 	if s.sendFail != nil {
 		return s.sendFail
@@ -313,6 +325,8 @@ func (s *serverCall) send(msg any, lent bool) error {
 	}
 	if err = s.write(data, bulk, headerSent); err != nil {
 		s.sendFail = err
+	} else if s.extra != nil {
+		s.extra.plain = compressor == nil
 	}
 	return err
 }
@@ -330,6 +344,10 @@ func (s *serverCall) keepBulk(bulk []byte) {
 // write sends a message, and the header section before it if that has not left.
 // It gives data back.
 func (s *serverCall) write(data, bulk []byte, headerSent bool) error {
+	if headerSent && bulk == nil && s.stream.Append(data) {
+		buffer.Put(data)
+		return nil
+	}
 	sc := s.owner().scratches.borrow()
 	defer s.owner().scratches.give(sc)
 	sc.out.Data, sc.out.Bulk = data, bulk

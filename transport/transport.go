@@ -111,6 +111,12 @@ type Stream interface {
 	// normally returns [ErrEnded].
 	Send(ctx context.Context, out *Outgoing) error
 
+	// Append is Send for a small piece of data that follows others, and may wait
+	// a little for more to follow it. It takes data, or reports that it cannot,
+	// and then nothing has happened: Send can, or says why not. It waits for
+	// nothing. What it has taken is sent before anything else.
+	Append(data []byte) bool
+
 	// Header waits for the peer's header section. On a server it is there from
 	// the start. Interim (1xx) sections are skipped.
 	Header(ctx context.Context) (*Header, error)

@@ -94,7 +94,7 @@ func (c *Conn) callLocked() bool {
 // handler, and has left answers pending: should it take its time, another one
 // writes them.
 func (c *Conn) callForAnswersLocked() bool {
-	if c.accepted.called || c.flushing || !c.out.any() {
+	if c.accepted.called || c.flushing || !c.pendingLocked() {
 		return false
 	}
 	c.accepted.called = true

@@ -93,6 +93,7 @@ type Conn struct {
 	budget     *h2.Budget // nil until something is charged
 	pingPolicy h2.PingPolicy
 
+	outboxes     outboxes
 	out          pending // frames to be written
 	writing      pending // what is being written; the flusher's, but for its refs' data
 	flushing     bool

@@ -117,6 +117,7 @@ func (c *Conn) receiveSettingsLocked(h frame.Head, payload []byte) error {
 				return err
 			}
 			st.wakeSenderLocked()
+			c.creditedLocked(st)
 		}
 	}
 	if changes.HeaderTable {

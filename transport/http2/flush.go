@@ -63,7 +63,7 @@ func (c *Conn) crowdedLocked() bool { return c.streams.len()-c.sleepers > 1 }
 // send the next one, so a goroutine writes, and takes along what has come until
 // it runs. It ends when nothing is pending, or with the connection.
 func (c *Conn) flushSoon() {
-	if c.flushing || c.turn || c.corked || !c.out.any() {
+	if c.flushing || c.turn || c.corked || !c.pendingLocked() {
 		c.mu.Unlock()
 		return
 	}
@@ -83,7 +83,7 @@ func (c *Conn) flushSoon() {
 // readers waited for each other would wait for ever. What the socket does not
 // take at once is left to a goroutine.
 func (c *Conn) flushNow(yield bool) {
-	if c.flushing || !c.out.any() {
+	if c.flushing || !c.pendingLocked() {
 		c.finishLocked()
 		c.mu.Unlock()
 		return
@@ -150,6 +150,7 @@ func (c *Conn) finishWrite() {
 func (c *Conn) nextPending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.gatherLocked()
 	if !c.out.any() {
 		if c.err != nil && !c.finished {
 			c.mu.Unlock()

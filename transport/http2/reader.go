@@ -318,7 +318,7 @@ func (c *Conn) parseOwn() (kept bool) {
 func (c *Conn) uncork() {
 	c.mu.Lock()
 	c.corked = false
-	if !c.out.any() {
+	if !c.pendingLocked() {
 		c.mu.Unlock()
 		return
 	}
@@ -389,7 +389,7 @@ func (c *Conn) endTurnLocked(own bool) {
 	r.lend = own && c.lendLocked()
 	c.corked = r.lend || c.corked && own
 	call := !r.lend && c.callLocked()
-	unsent := !c.corked && (c.out.any() || c.err != nil)
+	unsent := !c.corked && (c.pendingLocked() || c.err != nil)
 	c.mu.Unlock()
 	for _, ch := range wakes {
 		select {

@@ -226,6 +226,7 @@ func (c *Conn) receiveWindowUpdateLocked(h frame.Head, payload []byte) error {
 			return err
 		}
 		c.unblockLocked()
+		c.unstickLocked()
 		return nil
 	}
 	st := c.findLocked(h.StreamID)
@@ -236,5 +237,6 @@ func (c *Conn) receiveWindowUpdateLocked(h frame.Head, payload []byte) error {
 		return err
 	}
 	st.wakeSenderLocked()
+	c.creditedLocked(st)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/yodelrpc/yodel/internal/buffer"
 	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/internal/h2"
 	"github.com/yodelrpc/yodel/transport"
@@ -154,6 +155,15 @@ func (c *Conn) sendLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 		}
 	}
 	body := payload{out.Data, out.Bulk}
+	if left := s.shutOutboxLocked(); left != nil {
+		_, err := c.sendDataLocked(ctx, s, payload{data: left}, false)
+		buffer.Put(left)
+		if err != nil {
+			c.flush()
+			return err
+		}
+		st = s.st
+	}
 	ended := out.Trailer == nil && out.End && body.size() == 0
 	if out.Header != nil {
 		if err := c.sendHeaderLocked(st, out.Header, ended); err != nil {
@@ -208,6 +218,7 @@ func (c *Conn) sentLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 		if st.burst++; st.burst == 1 {
 			break // the next message may well wait for an answer to this one
 		}
+		s.openOutboxLocked()
 		c.flushSoon()
 		return nil
 	case c.out.size() > c.cfg.MaxQueued:

@@ -28,6 +28,9 @@ type Stream struct {
 	// delivered tells that a client's receiver has been woken for the end. Nothing
 	// changes any more what it is to have: it need not take the lock again.
 	delivered atomic.Bool
+
+	// outbox is nil until several messages have followed each other.
+	outbox atomic.Pointer[outbox]
 }
 
 var _ transport.Stream = (*Stream)(nil)
@@ -70,6 +73,8 @@ type stream struct {
 	sendWaiting bool // Send waits for sendWake
 	sendWake    chan struct{}
 	blocked     bool // listed in Conn.blocked
+	stuck       bool // what is in the outbox waits for credit
+	listed      bool // in outboxes.stuck
 
 	headerSize int // counted in Conn.headerSize
 
@@ -168,8 +173,9 @@ func (s *Stream) Trailer() *transport.Header {
 func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bool, error) {
 	c := s.c
 	c.mu.Lock()
-	if s.st != nil {
-		s.st.burst = 0
+	if st := s.st; st != nil && st.burst > 0 {
+		st.burst = 0
+		s.pauseOutboxLocked()
 	}
 	for {
 		st := s.st
@@ -418,6 +424,7 @@ func (c *Conn) endEarlyLocked(st *stream, err error) {
 	}
 	st.state = h2.Closed
 	c.forgetLocked(st)
+	c.dropOutboxLocked(st)
 	if st.err != nil {
 		c.dropBufferedLocked(st) // nobody can get at it any more
 	}
@@ -481,6 +488,7 @@ func (c *Conn) closeLocked(s *Stream, st *stream) {
 	s.st = nil
 	st.watcher = nil
 	st.lent = false
+	c.dropOutboxLocked(st)
 	if st.returning {
 		st.returning = false
 		c.returning--

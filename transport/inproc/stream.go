@@ -164,6 +164,9 @@ func (s *stream) writeLocked(ctx context.Context, data []byte) error {
 	}
 }
 
+// Append implements [transport.Stream].
+func (*stream) Append([]byte) bool { return false }
+
 // Header implements [transport.Stream].
 func (s *stream) Header(ctx context.Context) (*transport.Header, error) {
 	s.x.mu.Lock()
