@@ -78,6 +78,14 @@ for module in $(scripts/modules.sh); do
 	summarise "$log"
 done
 
+# The system calls of transport/http2 are others under -race.
+if [ "$raced" = yes ]; then
+	echo "== without -race: ./transport/http2"
+	log=$logs/module-root-transport-http2-without-race.log
+	go test -count=1 -timeout=3m -v ./transport/http2 >"$log" 2>&1 || status=1
+	summarise "$log"
+fi
+
 # skipped_in lists the tests that a log says were skipped.
 skipped_in() { sed -nE 's/^ *--- SKIP: ([^ /]+).*/\1/p' "$1" | sort -u; }
 

@@ -94,13 +94,12 @@ func (s *rawSocket) pollReady(fd uintptr) bool {
 }
 
 // readSome reads where the next bytes belong and behind the reader's unparsed
-// bytes, and reports whether there
-// was something to read, or an error.
+// bytes, and reports whether there was something to read, or an error.
 func (s *rawSocket) readSome(fd uintptr) bool {
 	r := s.reader
 	if r.direct == nil {
 		r.borrow(readSize)
-		s.n, s.err = ignoringEINTR(syscall.Read, fd, r.buf[r.end:])
+		s.n, s.err = readNow(fd, r.buf[r.end:])
 	} else {
 		r.borrow(r.behind)
 		s.n, s.err = readVector(fd, r.direct, r.buf[r.end:min(len(r.buf), r.end+r.behind)])
@@ -138,7 +137,7 @@ func (s *rawSocket) write(p *pending, wait bool) (int, error) {
 func (s *rawSocket) writeReady(fd uintptr) bool {
 	s.outN, s.outErr = 0, nil
 	if len(s.out.refs) == 0 {
-		s.outN, s.outErr = ignoringEINTR(syscall.Write, fd, s.out.bytes[s.out.done:])
+		s.outN, s.outErr = writeNow(fd, s.out.bytes[s.out.done:])
 	} else {
 		s.refs.Lock()
 		s.outN, s.outErr = writeVector(fd, s.out)
@@ -153,13 +152,4 @@ func (s *rawSocket) writeReady(fd uintptr) bool {
 		}
 	}
 	return !s.outWaits || s.outN > 0 || s.outErr != nil
-}
-
-func ignoringEINTR(call func(int, []byte) (int, error), fd uintptr, b []byte) (int, error) {
-	for {
-		n, err := call(int(fd), b)
-		if err != syscall.EINTR { //nolint:errorlint // a raw errno
-			return n, err
-		}
-	}
 }
