@@ -11,9 +11,9 @@ const (
 	// is about what it takes a peer that sleeps to wake, answer, and be heard.
 	// Looking is bounded by its number, not by the clock, which stands still in
 	// a synctest bubble.
-	spinPolls = 200
+	spinPolls = 320
 	// fastPolls is what a peer needs that looks, too.
-	fastPolls = 64
+	fastPolls = 96
 	// yieldEvery lets others run while a reader looks, where there are fewer
 	// processors than goroutines with work.
 	yieldEvery = fastPolls
@@ -29,7 +29,7 @@ const (
 	// the connection; each one that fails doubles tryEvery, up to
 	// 1<<mostFailures times.
 	tryWindow    = 64
-	tryEvery     = 512
+	tryEvery     = 192
 	mostFailures = 6
 )
 
