@@ -125,6 +125,17 @@ func (a *attempt) open(ctx context.Context, data, bulk []byte, end bool) error {
 	}
 }
 
+// failure is callFailure for what the stream says.
+func (a *attempt) failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil || overdue(ctx) {
+		if s := a.ch.snap.Load(); s.state == Connecting && s.conn == a.stream.Conn() {
+			return contextError(ctx, "while the call was in flight to "+a.ch.target.text+
+				" (the server has said nothing yet on the new connection)", nil)
+		}
+	}
+	return callFailure(ctx, err)
+}
+
 // fields appends the fields that change from call to call. grpc-timeout is the
 // last of them, so that the ones before it can be remembered.
 func (a *attempt) fields(ctx context.Context, more []transport.Field) ([]transport.Field, error) {

@@ -195,12 +195,16 @@ func (c *Channel) ID() transport.ID { return c.id }
 // connections are closed. It returns without waiting for them, and nil always.
 func (c *Channel) Close() error {
 	c.mu.Lock()
-	if c.snap.Load().state == Shutdown {
+	s := c.snap.Load()
+	if s.state == Shutdown {
 		c.unlock()
 		return nil
 	}
 	c.setLocked(snapshot{state: Shutdown, err: errChannelClosed})
 	conns := c.conns
+	if s.conn != nil {
+		conns[s.conn] = struct{}{} // one that is not proven yet is not among them
+	}
 	c.conns = make(map[transport.Conn]struct{})
 	c.unlock()
 	c.end()

@@ -245,7 +245,7 @@ func (s *clientStream) sent(err error) error {
 	case errors.Is(err, transport.ErrEnded):
 		s.sendFailed = s.early()
 	default:
-		s.sendFailed = callFailure(s.ctx.Context, err)
+		s.sendFailed = s.failure(s.ctx.Context, err)
 		if s.receiving.tryTake() {
 			s.finish(s.closedOr(s.sendFailed))
 			s.receiving.give()
@@ -316,7 +316,7 @@ func (s *clientStream) receiveInto(msg any, fresh bool) error {
 			return asReceived(s.finishReceiving(err))
 		case s.retry(err):
 		default:
-			return s.finishReceiving(callFailure(s.ctx.Context, err))
+			return s.finishReceiving(s.failure(s.ctx.Context, err))
 		}
 	}
 }
@@ -480,7 +480,7 @@ func (s *clientStream) Header() (metadata.MD, error) {
 			if s.retry(err) {
 				continue
 			}
-			return nil, s.finishReceiving(callFailure(s.ctx.Context, err))
+			return nil, s.finishReceiving(s.failure(s.ctx.Context, err))
 		}
 		if trailersOnly(h) {
 			// Receive has the status, and Trailer the metadata.

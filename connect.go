@@ -45,6 +45,10 @@ func (c *Channel) pick(ctx context.Context, waitForReady bool) (transport.Conn, 
 		switch s.state {
 		case Ready:
 			return s.conn, nil
+		case Connecting:
+			if s.conn != nil && !waitForReady {
+				return s.conn, nil
+			}
 		case Shutdown:
 			return nil, channelError(status.Canceled, "the channel is closed", errChannelClosed)
 		case TransientFailure:
@@ -191,8 +195,9 @@ func (c *Channel) pause(until time.Time) bool {
 // dialAll tries the endpoints in order. The error has each one's.
 func (c *Channel) dialAll(ctx context.Context) (transport.Conn, error) {
 	var failed causes
-	for _, endpoint := range c.target.endpoints {
-		conn, err := c.dialer.Dial(ctx, endpoint, (*connEvents)(c), c.id)
+	for i, endpoint := range c.target.endpoints {
+		events := &connEvents{ch: c, last: i == len(c.target.endpoints)-1}
+		conn, err := c.dialer.Dial(ctx, endpoint, events, c.id)
 		if err == nil {
 			return conn, nil
 		}
@@ -238,23 +243,38 @@ func (c *Channel) drop(conn transport.Conn, why error, ended bool) {
 	if ended {
 		delete(c.conns, conn)
 	}
-	if s.state == Ready && s.conn == conn {
+	switch {
+	case s.conn != conn:
+	case s.state == Ready:
 		c.setLocked(snapshot{state: Idle, err: why})
+	default:
+		c.setLocked(snapshot{state: s.state, err: s.err})
 	}
 }
 
-// connEvents is the channel as its connections know it.
-type connEvents Channel
+// connEvents is the channel as one of its connections knows it.
+type connEvents struct {
+	ch *Channel
+	// last tells that there is no other endpoint to try.
+	last bool
+}
 
 var _ transport.ConnEvents = (*connEvents)(nil)
 
-func (e *connEvents) ConnDraining(conn transport.Conn, err error) {
-	(*Channel)(e).drop(conn, err, false)
+// ConnOpen lets calls go before the connection is proven, if they would fail in
+// any case should it turn out to be none.
+func (e *connEvents) ConnOpen(conn transport.Conn) {
+	c := e.ch
+	c.mu.Lock()
+	defer c.unlock()
+	if s := c.snap.Load(); s.state == Connecting && e.last {
+		c.setLocked(snapshot{state: Connecting, conn: conn, err: s.err})
+	}
 }
 
-func (e *connEvents) ConnClosed(conn transport.Conn, err error) {
-	(*Channel)(e).drop(conn, err, true)
-}
+func (e *connEvents) ConnDraining(conn transport.Conn, err error) { e.ch.drop(conn, err, false) }
+
+func (e *connEvents) ConnClosed(conn transport.Conn, err error) { e.ch.drop(conn, err, true) }
 
 // unprocessed returns err as a *transport.Error if the server has certainly not
 // acted on the call.

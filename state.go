@@ -44,7 +44,8 @@ func (s State) String() string {
 // replaced as a whole, so calls read it without a lock.
 type snapshot struct {
 	state State
-	// conn takes new streams in Ready.
+	// conn takes new streams: in Ready, and in Connecting those of calls that may
+	// fail with it.
 	conn transport.Conn
 	// err is the last failure to connect, or why the last connection ended.
 	err error

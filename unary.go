@@ -87,7 +87,7 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 			return err
 		}
 		if !a.again(a.stream.Conn(), err) {
-			return callFailure(ctx, err)
+			return a.failure(ctx, err)
 		}
 		a.stream.Close()
 		a.stream = nil

@@ -213,6 +213,10 @@ type AuthInfo interface {
 // ConnEvents tells the owner of a client connection of its changes. The methods
 // are called without locks and must not block. Each is called at most once.
 type ConnEvents interface {
+	// ConnOpen tells that c takes streams, before Dial returns it: the security
+	// handshake is complete, but the peer has not shown yet that it speaks the
+	// protocol. Dial may leave it out. If Dial fails after it, so do the streams.
+	ConnOpen(c Conn)
 	// ConnDraining tells that the connection takes no new streams: the peer
 	// said so, or stream ids run out. err says why.
 	ConnDraining(c Conn, err error)
@@ -233,7 +237,7 @@ type Endpoint struct {
 
 // Dialer makes client connections.
 type Dialer interface {
-	// Dial connects to e, and returns when streams can be opened: after the
+	// Dial connects to e, and returns when the connection is proven: after the
 	// security handshake, and after the peer's first settings. The error says
 	// which phase failed (see [DialError]). parent is the ID of the channel.
 	Dial(ctx context.Context, e Endpoint, events ConnEvents, parent ID) (Conn, error)

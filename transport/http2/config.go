@@ -59,6 +59,11 @@ type Config struct {
 	// other, as long as such handlers are quick; one that is not holds up what
 	// else arrives on the connection for 10 ms at most.
 	NoInline bool
+	// AwaitSettings keeps a client from opening streams before the server's
+	// SETTINGS are in. Else the calls that wait for a connection leave together
+	// with its preface (RFC 9113 §3.4), a round trip earlier; a server that is none
+	// for HTTP/2 has their requests then.
+	AwaitSettings bool
 }
 
 // ListenerConfig configures a [Listener] or [ServeConn].

@@ -56,6 +56,7 @@ type Conn struct {
 	finished bool             // done is closed, or about to be
 	readerUp bool
 	dialing  bool
+	met      bool // the peer speaks HTTP/2: its first frame is SETTINGS
 	reading  reading
 
 	streams streamTable
@@ -141,6 +142,9 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 	}
 	if c.raw != nil {
 		c.raw.refs = &c.refs
+	}
+	if role == h2.Client {
+		c.peer.MaxConcurrentStreams = earlyStreams
 	}
 	c.reading.taken = true
 	c.reading.resume = make(chan struct{}, 1)
@@ -264,7 +268,7 @@ func (c *Conn) tellSoonLocked() {
 func (c *Conn) streamError(err *transport.Error, st *stream) error {
 	e := *err
 	e.Sent = true
-	e.Unprocessed = c.role == h2.Client && c.goAway.Unprocessed(st.id)
+	e.Unprocessed = c.role == h2.Client && (c.goAway.Unprocessed(st.id) || !c.met && e.Reason == transport.ReasonProtocol)
 	return &e
 }
 

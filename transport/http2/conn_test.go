@@ -59,6 +59,7 @@ type pair struct {
 
 type ignoreEvents struct{}
 
+func (ignoreEvents) ConnOpen(transport.Conn)            {}
 func (ignoreEvents) ConnDraining(transport.Conn, error) {}
 func (ignoreEvents) ConnClosed(transport.Conn, error)   {}
 

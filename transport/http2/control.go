@@ -36,7 +36,7 @@ func (c *Conn) start() {
 		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 	}
 	c.readerUp = true
-	c.flush()
+	c.mu.Unlock()
 }
 
 func (c *Conn) armAckTimer() {
@@ -103,6 +103,10 @@ func (c *Conn) receiveSettingsLocked(h frame.Head, payload []byte) error {
 		if err := c.chargeLocked(h2.ActSettings); err != nil {
 			return err
 		}
+	}
+	if c.reader.first {
+		c.met = true
+		c.peer.MaxConcurrentStreams = h2.DefaultSettings().MaxConcurrentStreams
 	}
 	peer, changes, err := c.peer.Apply(f, c.role.Peer(), c.cfg.Limits.SettingsEntries)
 	if err != nil {

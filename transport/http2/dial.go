@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"time"
 
 	"github.com/yodelrpc/yodel/internal/frame"
@@ -41,6 +42,12 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 	d.Registry.Add(&c.info.ID, transport.Entity{Parent: parent, Kind: "connection", Name: e.Address, Member: c})
 	c.dialing = true
 	c.start()
+	if events != nil && !cfg.AwaitSettings {
+		events.ConnOpen(c)
+		runtime.Gosched() // who has waited for it may send with the preface
+	}
+	c.mu.Lock()
+	c.flush()
 	err = c.awaitReady(ctx)
 	go c.readLoop()
 	if err != nil {
@@ -55,6 +62,10 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 	c.events = events
 	return c, nil
 }
+
+// earlyStreams is how many streams may be opened before the server has said how
+// many it allows: as many as it should at least (RFC 9113 §6.5.2).
+const earlyStreams = 100
 
 var clientDefaults = Config{}.withDefaults(h2.Client)
 
@@ -98,7 +109,7 @@ func secure(ctx context.Context, cfg *Config, raw net.Conn, handshake func(conte
 
 // awaitReady reads until the peer's first SETTINGS are in: before them a server
 // may turn out to be something else altogether (gRPC's connection backoff asks
-// for it). Reading here saves waking two goroutines.
+// for it). Calls may have left by then, which end with the connection. Reading here saves waking two goroutines.
 func (c *Conn) awaitReady(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { c.Close(context.Cause(ctx)) })
 	defer stop()

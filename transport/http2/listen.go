@@ -137,7 +137,7 @@ func (l *Listener) handshake(ctx context.Context, raw net.Conn, h transport.Hand
 	case draining:
 		c.Drain()
 	}
-	go c.readLoop()
+	go c.serveLoop()
 }
 
 // accept runs a connection's security handshake.
@@ -181,7 +181,7 @@ func ServeConn(ctx context.Context, raw net.Conn, cfg ListenerConfig, h transpor
 	c.start()
 	stop := context.AfterFunc(ctx, c.Drain)
 	defer stop()
-	go c.readLoop()
+	go c.serveLoop()
 	<-c.done
 	if unexpected(c.err) {
 		return c.err

@@ -107,6 +107,19 @@ func (c *Conn) readLoop() {
 	c.mu.Unlock()
 }
 
+// serveLoop is readLoop for a server's new connection: what the client has sent
+// meanwhile is answered together with the server's preface.
+func (c *Conn) serveLoop() {
+	if c.raw != nil {
+		if n, _ := c.raw.poll(&c.reader); n > 0 && !c.failed() && !c.parseOwn() {
+			return
+		}
+	}
+	c.mu.Lock()
+	c.flush()
+	c.readLoop()
+}
+
 // read reads once. It reports whether there may be more, and whether this
 // goroutine still has the reader's role.
 func (c *Conn) read() (goesOn, kept bool) {
@@ -139,12 +152,13 @@ func (c *Conn) readError(err error) *transport.Error {
 		e.Text = c.draining.Text // what the peer said before it left
 	}
 	c.mu.Unlock()
-	if e.Reason == transport.ReasonTimeout {
-		if c.reader.first {
-			e.Text = "the peer's SETTINGS did not arrive within " + c.cfg.Limits.HandshakeTime.String()
-		} else {
-			e.Text = "a frame or header section did not arrive whole within " + c.cfg.Limits.HeaderBlockTime.String()
-		}
+	switch timeout := e.Reason == transport.ReasonTimeout; {
+	case timeout && c.reader.first:
+		e.Text = "the peer's SETTINGS did not arrive within " + c.cfg.Limits.HandshakeTime.String()
+	case timeout:
+		e.Text = "a frame or header section did not arrive whole within " + c.cfg.Limits.HeaderBlockTime.String()
+	case c.reader.first && e.Text == "":
+		e.Text = "the peer has sent no SETTINGS"
 	}
 	return e
 }

@@ -401,6 +401,7 @@ func newRecordEvents() *recordEvents {
 	return &recordEvents{draining: make(chan error, 10), closed: make(chan error, 10)}
 }
 
+func (e *recordEvents) ConnOpen(transport.Conn)                  {}
 func (e *recordEvents) ConnDraining(_ transport.Conn, err error) { e.draining <- err }
 func (e *recordEvents) ConnClosed(_ transport.Conn, err error)   { e.closed <- err }
 

@@ -26,6 +26,7 @@ type events struct{ draining, closed chan error }
 func newEvents() *events {
 	return &events{make(chan error, 1), make(chan error, 1)}
 }
+func (e *events) ConnOpen(transport.Conn)                  {}
 func (e *events) ConnDraining(_ transport.Conn, err error) { e.draining <- err }
 func (e *events) ConnClosed(_ transport.Conn, err error)   { e.closed <- err }
 
