@@ -29,23 +29,23 @@ func TestAheadIsBounded(t *testing.T) {
 	}
 }
 
-// TestWakesAreBounded would break if many that have waited at once made a
-// connection keep a channel of each.
-func TestWakesAreBounded(t *testing.T) {
-	var w wakes
-	lent := make([]chan struct{}, 3*maxWakes)
+// TestWaitersAreBounded would break if many that have waited at once made a
+// connection keep the channel of each.
+func TestWaitersAreBounded(t *testing.T) {
+	var w waiters
+	lent := make([]*waiter, 3*maxWaiters)
 	for i := range lent {
 		lent[i] = w.take()
 	}
-	for _, ch := range lent {
-		ch <- struct{}{} // a token that came too late
-		w.give(ch)
+	for _, one := range lent {
+		one.wake() // a token that came too late
+		w.give(one)
 	}
-	if len(w.free) != maxWakes {
-		t.Errorf("%d channels are kept, want %d", len(w.free), maxWakes)
+	if len(w.free) != maxWaiters {
+		t.Errorf("%d are kept, want %d", len(w.free), maxWaiters)
 	}
-	if ch := w.take(); len(ch) != 0 {
-		t.Error("a channel is lent with the token of another")
+	if len(w.take().ch) != 0 {
+		t.Error("one is lent with the token of another")
 	}
 }
 

@@ -45,6 +45,7 @@ type Conn struct {
 	done    chan struct{} // closed when reader and flusher have ended
 
 	reader reader // its holder's own; see reader.go
+	chain  chain
 
 	// refs is held while what writing refers to is read. It is taken before mu.
 	refs sync.Mutex
@@ -78,7 +79,7 @@ type Conn struct {
 	drainTimer *time.Timer // until the final GOAWAY
 	enc        *hpack.Encoder
 	sent       sentBlocks
-	wakes      wakes
+	waiters    waiters
 	sleepers   int // receivers that wait
 	returning  int // client: receivers that have been woken for the end, and are about to close their streams
 	senders    int // senders that wait for a window

@@ -58,12 +58,20 @@ type reader struct {
 	lend        bool          // the connection's goroutine serves what this turn has accepted
 	pause       time.Duration // before the next turn
 
-	// Effects of the turn, guarded by Conn.mu.
-	wakes []chan struct{}
-	told  []told
-	// The lists of the turn before, to be used again.
-	spareWakes []chan struct{}
-	spareTold  []told
+	// effects of the turn, guarded by Conn.mu; spare has the lists of the turn before,
+	// to be used again.
+	effects
+	spare effects
+	// processors is how many of those that return are woken at the same time.
+	processors int
+}
+
+// effects is who hears of what a turn has brought when it is over.
+type effects struct {
+	wakes []*waiter
+	// returns are those that make another call first, as a rule (see chain).
+	returns []*waiter
+	told    []told
 }
 
 // partialData is a DATA frame of which more is to come.
@@ -81,6 +89,7 @@ type told struct {
 
 func (r *reader) init(cfg *Config) {
 	r.first = true
+	r.processors = runtime.GOMAXPROCS(0)
 	r.block = h2.NewHeaderBlock(cfg.Limits)
 	r.dec = hpack.NewDecoder(hpack.DefaultTableSize)
 	r.limits = hpack.Limits{Bytes: cfg.Limits.HeaderBytes, Fields: cfg.Limits.HeaderFields}
@@ -396,8 +405,8 @@ func (c *Conn) protocolErrorLocked(err error) {
 func (c *Conn) endTurnLocked(own bool) {
 	r := &c.reader
 	c.turn = false
-	wakes, watchers := r.wakes, r.told
-	r.wakes, r.told = r.spareWakes, r.spareTold
+	done := r.effects
+	r.effects = r.spare
 	draining := c.drainNews
 	c.drainNews = false
 	r.lend = own && c.lendLocked()
@@ -405,12 +414,10 @@ func (c *Conn) endTurnLocked(own bool) {
 	call := !r.lend && c.callLocked()
 	unsent := !c.corked && (c.pendingLocked() || c.err != nil)
 	c.mu.Unlock()
-	for _, ch := range wakes {
-		select {
-		case ch <- struct{}{}:
-		default:
-		}
+	for _, w := range done.wakes {
+		w.wake()
 	}
+	c.chain.add(done.returns, r.processors)
 	if call {
 		c.workers.start(c)
 	}
@@ -418,20 +425,21 @@ func (c *Conn) endTurnLocked(own bool) {
 		c.mu.Lock()
 		c.flushNow(false) // unlocks
 	}
-	for _, t := range watchers {
+	for _, t := range done.told {
 		t.w.StreamFailed(t.err)
 	}
 	if draining && c.events != nil {
 		c.events.ConnDraining(c, c.draining)
 	}
-	r.recycle(wakes, watchers)
+	r.spare = done.cleared()
 }
 
-// recycle keeps the lists for the next turn.
-func (r *reader) recycle(wakes []chan struct{}, watchers []told) {
-	clear(wakes)
-	clear(watchers)
-	r.spareWakes, r.spareTold = wakes[:0], watchers[:0]
+// cleared returns the lists, empty.
+func (e effects) cleared() effects {
+	clear(e.wakes)
+	clear(e.returns)
+	clear(e.told)
+	return effects{e.wakes[:0], e.returns[:0], e.told[:0]}
 }
 
 // readPreface checks the bytes that come before a client's first frame.

@@ -185,7 +185,11 @@ func (c *Conn) endedLocked(st *stream) {
 // wakeLater wakes the stream's receiver at the end of the turn.
 func (c *Conn) wakeLater(st *stream) {
 	if c.awakeLocked(st) {
-		c.reader.wakes = append(c.reader.wakes, st.wake)
+		if st.returning {
+			c.reader.returns = append(c.reader.returns, st.wake)
+		} else {
+			c.reader.wakes = append(c.reader.wakes, st.wake)
+		}
 		c.reader.woken++
 		c.reader.comesBack = c.role == h2.Client || st.slept >= provenSleeps
 	}

@@ -402,20 +402,15 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 	}
 	st.inside++
 	c.senders++
-	wake := c.wakes.take()
-	st.sendWake = wake
+	w := c.waiters.take()
+	st.sendWake = w
 	c.aboutToWaitLocked(st)
 	c.flush()
-	var err error
-	select {
-	case <-wake:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
+	err := w.wait(ctx)
 	c.mu.Lock()
 	st.inside--
 	st.sendWake = nil
-	c.wakes.give(wake)
+	c.waiters.give(w)
 	c.senders--
 	if st.blocked {
 		st.blocked = false

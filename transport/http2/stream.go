@@ -64,14 +64,14 @@ type stream struct {
 	need                         int
 	sleeping                     bool // Await or Header wait for wake
 	slept                        int  // how often they have waited
-	wake                         chan struct{}
+	wake                         *waiter
 
 	// Sending.
 	sentHeader  bool
 	burst       int // messages since something was received
 	sendWindow  h2.SendWindow
 	sendWaiting bool // Send waits for sendWake
-	sendWake    chan struct{}
+	sendWake    *waiter
 	blocked     bool // listed in Conn.blocked
 	stuck       bool // what is in the outbox waits for credit
 	listed      bool // in outboxes.stuck
@@ -107,7 +107,7 @@ const maxFree = 128
 func (c *Conn) recycleLocked(st *stream) {
 	c.dropBufferedLocked(st)
 	if st.wake != nil {
-		c.wakes.give(st.wake)
+		c.waiters.give(st.wake)
 	}
 	if len(c.free) >= maxFree {
 		return
@@ -251,8 +251,8 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	st.slept++
 	c.sleepers++
 	st.inside++
-	wake := c.wakes.take()
-	st.wake = wake
+	w := c.waiters.take()
+	st.wake = w
 	if st == c.reading.lent {
 		c.handOverLocked()
 	}
@@ -261,17 +261,9 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	if claimed {
 		c.lead(st)
 	}
-	done := ctx.Done()
-	if done == nil {
-		<-wake
-		return nil
-	}
-	select {
-	case <-wake:
-		return nil
-	case <-done:
-		return context.Cause(ctx)
-	}
+	err := w.wait(ctx)
+	w.leave(&c.chain)
+	return err
 }
 
 // awakenedLocked ends what sleepLocked has begun. err is why nothing more is
@@ -280,7 +272,7 @@ func (c *Conn) awakenedLocked(s *Stream, st *stream, err error) error {
 	if !s.delivered.Load() {
 		st.inside--
 	}
-	c.wakes.give(st.wake)
+	c.waiters.give(st.wake)
 	st.wake = nil
 	if err == nil {
 		return nil
@@ -307,10 +299,7 @@ func (c *Conn) awakeLocked(st *stream) bool {
 // wakeLocked wakes whoever waits to receive.
 func (c *Conn) wakeLocked(st *stream) {
 	if c.awakeLocked(st) {
-		select {
-		case st.wake <- struct{}{}:
-		default:
-		}
+		st.wake.wake()
 	}
 }
 
@@ -318,10 +307,7 @@ func (c *Conn) wakeLocked(st *stream) {
 func (st *stream) wakeSenderLocked() {
 	if st.sendWaiting {
 		st.sendWaiting = false
-		select {
-		case st.sendWake <- struct{}{}:
-		default:
-		}
+		st.sendWake.wake()
 	}
 }
 
