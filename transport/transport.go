@@ -86,7 +86,7 @@ type Outgoing struct {
 	End bool
 	// AwaitsEnd tells, with the Header of a request, that whoever receives waits
 	// for the end of the stream, and closes it as soon as it has come: others on
-	// the connection may rely on that.
+	// the connection may rely on that. After Close the Stream is another call's.
 	AwaitsEnd bool
 	// Close closes the stream, as Stream.Close does, once everything has been
 	// sent. If the operation fails, the stream is not closed.

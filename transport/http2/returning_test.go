@@ -102,15 +102,4 @@ func TestReturningCallers(t *testing.T) {
 			}
 		})
 	})
-	t.Run("twice closed", func(t *testing.T) {
-		clientScript(t, http2.Config{}, func(c *dialed) {
-			closeIt := woken(c, true, "x")
-			closeIt()
-			closeIt()
-			defer next(c, 1).Close()
-			if !c.arrives() {
-				t.Error("the request is held back for a caller that has returned")
-			}
-		})
-	})
 }

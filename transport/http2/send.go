@@ -23,7 +23,10 @@ func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Str
 	if c.role == h2.Server {
 		return nil, errors.New("http2: a server cannot open streams")
 	}
-	s := &Stream{c: c} // before the lock, which all calls of the connection need
+	var s *Stream
+	if !out.AwaitsEnd {
+		s = &Stream{c: c} // before the lock, which all calls of the connection need
+	}
 	c.mu.Lock()
 	if err := c.admitLocked(ctx); err != nil {
 		c.mu.Unlock()
@@ -40,8 +43,8 @@ func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Str
 		c.mu.Unlock()
 		return nil, err
 	}
-	c.newStreamLocked(id, s)
-	s.st.awaitsEnd = out.AwaitsEnd
+	st := c.newStreamLocked(id, s)
+	s, st.awaitsEnd = st.handle, out.AwaitsEnd
 	if c.ids.Exhausted() {
 		c.startDrainLocked(&transport.Error{Scope: transport.ScopeConn, Reason: transport.ReasonNone, Text: "stream ids run out"})
 		c.drainNewsLocked()

@@ -13,7 +13,8 @@ import (
 // Stream is one stream as its user holds it. It implements [transport.Stream].
 //
 // A Stream is made anew for each call, while the state behind it is used again
-// by later streams: after Close, a Stream reaches nothing.
+// by later streams: after Close, a Stream reaches nothing. Those whose users promise
+// not to touch them then (transport.Outgoing.AwaitsEnd) are used again, too.
 type Stream struct {
 	c  *Conn
 	st *stream // nil after Close; guarded by c.mu
@@ -80,9 +81,12 @@ type stream struct {
 
 	watcher transport.Watcher
 	inside  int // goroutines that sleep in a method
+
+	own Stream // the handle, if nobody touches it after Close
 }
 
-// newStreamLocked takes a core from the free list, for s to be its handle.
+// newStreamLocked takes a core from the free list, for s to be its handle; nil is
+// the core's own.
 func (c *Conn) newStreamLocked(id uint32, s *Stream) *stream {
 	var st *stream
 	if n := len(c.free); n > 0 {
@@ -90,6 +94,10 @@ func (c *Conn) newStreamLocked(id uint32, s *Stream) *stream {
 		c.free = c.free[:n-1]
 	} else {
 		st = new(stream)
+	}
+	if s == nil {
+		s = &st.own
+		s.c = c
 	}
 	st.id = id
 	st.contentLength = -1
