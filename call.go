@@ -23,14 +23,22 @@ type Call struct {
 	params *callParams
 	server *serverCall
 
-	mu     sync.Mutex
-	peer   *transport.ConnInfo
+	mu   sync.Mutex
+	peer *transport.ConnInfo
+	// outcome is nil while the call lives and nobody has asked to be told of its
+	// end. A server makes a Call for each RPC: hence the pointer.
+	outcome *outcome
+}
+
+// outcome is how a call has ended, or who is to be told.
+type outcome struct {
 	ended  bool
 	result error
-	// onDone are who asked to be told. Few calls have any, and a server makes a
-	// Call for each: hence the pointer.
-	onDone *[]func(error)
+	onDone []func(error)
 }
+
+// endedOK is the usual outcome. It is not changed.
+var endedOK = &outcome{ended: true}
 
 // NewCall returns a call for a [Caller] to start.
 func NewCall(m *Method, opts ...CallOption) *Call {
@@ -117,35 +125,41 @@ func (c *Call) setPeer(info *transport.ConnInfo) {
 // ended already, f is called at once.
 func (c *Call) OnDone(f func(error)) {
 	c.mu.Lock()
-	if !c.ended {
-		if c.onDone == nil {
-			c.onDone = new([]func(error))
-		}
-		*c.onDone = append(*c.onDone, f)
+	if c.outcome == nil {
+		c.outcome = new(outcome)
+	}
+	o := c.outcome
+	if !o.ended {
+		o.onDone = append(o.onDone, f)
 		c.mu.Unlock()
 		return
 	}
-	result := c.result
 	c.mu.Unlock()
-	f(result)
+	f(o.result)
 }
 
 // end records the result and calls whoever asked to be told. Only the first
 // call counts.
 func (c *Call) end(result error) {
 	c.mu.Lock()
-	if c.ended {
+	o := c.outcome
+	switch {
+	case o != nil && o.ended:
 		c.mu.Unlock()
 		return
-	}
-	c.ended, c.result = true, result
-	tell := c.onDone
-	c.onDone = nil
-	c.mu.Unlock()
-	if tell == nil {
+	case o == nil && result == nil:
+		c.outcome = endedOK
+		c.mu.Unlock()
 		return
+	case o == nil:
+		o = new(outcome)
+		c.outcome = o
 	}
-	for _, f := range *tell {
+	o.ended, o.result = true, result
+	tell := o.onDone
+	o.onDone = nil
+	c.mu.Unlock()
+	for _, f := range tell {
 		f(result)
 	}
 }

@@ -11,8 +11,7 @@ import (
 // it is lazy: the Done channel exists if somebody asks for it, a timer if the
 // call has a deadline. Its values are those of the context that Serve was given.
 type callContext struct {
-	// values has Serve's context without its cancellation.
-	values context.Context
+	served *served
 	call   *Call
 
 	// extra is nil until something of it is needed.
@@ -128,7 +127,7 @@ func (c *callContext) Value(key any) any {
 			return (*replaced).Value(key)
 		}
 	}
-	return c.values.Value(key)
+	return c.served.values.Value(key)
 }
 
 // String keeps what fmt prints of a context short and free of values.
@@ -179,7 +178,7 @@ func (c *callContext) cancel(end contextEnd, cause error) bool {
 		return false
 	}
 	if cause != nil {
-		replaced, cancel := context.WithCancelCause(c.values)
+		replaced, cancel := context.WithCancelCause(c.served.values)
 		cancel(cause)
 		c.moreLocked().replaced.Store(&replaced)
 	}

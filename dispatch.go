@@ -182,7 +182,7 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 	if kind := r.route.method.Kind; !kind.oneRequest() || !kind.oneResponse() {
 		call.extra = new(serverExtra)
 	}
-	call.ctx = callContext{values: v.values, call: &call.Call}
+	call.ctx = callContext{served: v, call: &call.Call}
 	call.serve(timeout)
 }
 

@@ -31,7 +31,7 @@ func (s *serverCall) finish(err error) {
 		}
 		s.sending.take()
 	}
-	if s.extra != nil {
+	if !s.Method.Kind.oneResponse() {
 		s.extra.plain = false
 	}
 	err = s.result(err)
@@ -39,7 +39,8 @@ func (s *serverCall) finish(err error) {
 	alone := s.receiving.tryTake()
 	closed := s.ctx.ended() == nil && s.sendStatus(context.Background(), err, alone)
 	if s.answer != nil {
-		buffer.Put(s.answer)
+		buffer.Put(s.answer.out.Data)
+		s.owner().scratches.give(s.answer)
 		s.answer = nil
 	}
 	s.sending.give()
@@ -61,40 +62,39 @@ func (s *serverCall) finish(err error) {
 
 // result corrects an OK that is none.
 func (s *serverCall) result(err error) error {
-	switch {
-	case err != nil:
+	if err != nil || s.answer != nil {
 		return err
-	case s.sendFail != nil:
-		return s.sendFail
-	case s.answer == nil && s.Method.Kind.oneResponse():
-		return status.New(status.Internal, "server: the handler of "+s.Method.Path()+" returned without a response")
-	default:
-		return nil
 	}
+	s.mu.Lock()
+	failed := s.sendFailLocked()
+	s.mu.Unlock()
+	if failed == nil && s.Method.Kind.oneResponse() {
+		failed = status.New(status.Internal, "server: the handler of "+s.Method.Path()+" returned without a response")
+	}
+	return failed
 }
 
 // sendStatus sends the status. No error is returned: if it cannot be sent, the
 // peer has gone. With last, it closes the stream, and reports whether it has.
 func (s *serverCall) sendStatus(ctx context.Context, err error, last bool) (closed bool) {
 	shown := s.owner().visible(s.Method, err)
-	sc := s.owner().scratches.borrow()
-	defer s.owner().scratches.give(sc)
+	sc := s.answer
+	if sc == nil || shown != nil {
+		sc = s.owner().scratches.borrow()
+		defer s.owner().scratches.give(sc)
+	}
 	s.mu.Lock()
-	early := !s.headerSent
+	early := !s.headerSent && shown != nil
 	var trailer metadata.MD
-	var bulk []byte
 	if s.extra != nil {
-		trailer, bulk = s.extra.custom.trailer, s.extra.bulk
+		trailer = s.extra.custom.trailer
 		early = early && len(s.extra.custom.header) == 0
 	}
 	s.mu.Unlock()
-	if shown == nil {
-		sc.out.Data, sc.out.Bulk = s.answer, bulk
-		early = false
-	}
 	if !early {
 		if bad := s.takeHeader(sc); bad != nil {
 			shown, _ = status.ForPeer(bad)
+			buffer.Put(sc.out.Data)
 			sc.out.Data, sc.out.Bulk, early = nil, nil, true
 		}
 	}

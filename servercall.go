@@ -27,12 +27,9 @@ type serverCall struct {
 	// Whoever has a turn owns that part of the stream.
 	sending, receiving turn
 
-	// The sending turn guards these.
-
-	// answer is the sealed response of a method that has one. It leaves when
-	// the handler has returned.
-	answer   []byte
-	sendFail error
+	// answer lends the transport the response of a method that has one. It leaves
+	// when the handler has returned. The sending turn guards it.
+	answer *scratch
 
 	// extra is what few calls need. Methods with streams have it from the start;
 	// others get it when the handler sets something, under Call.mu.
@@ -74,10 +71,10 @@ type serverExtra struct {
 	// compressed, and that the handler has not returned: there is nothing to look
 	// up for a message. The sending turn guards it.
 	plain bool
-	// custom is what the handler has set. Call.mu guards it.
-	custom responseCustom
-	// bulk follows answer, and is the message's own. The sending turn guards it.
-	bulk []byte
+	// custom is what the handler has set, and sendFail why a response could not be
+	// sent. Call.mu guards them.
+	custom   responseCustom
+	sendFail error
 }
 
 func (s *serverCall) extraLocked() *serverExtra {
@@ -286,26 +283,26 @@ func (s *serverCall) sendLast(msg any) error { return s.send(msg, true) }
 func (s *serverCall) send(msg any, lent bool) error {
 	s.sending.take()
 	defer s.sending.give()
+	one := s.Method.Kind.oneResponse()
 	var compressor encoding.Compressor
-	headerSent := s.extra != nil && s.extra.plain
+	headerSent := !one && s.extra.plain
 	if !headerSent {
 		s.mu.Lock()
 		compressor = s.useCompressorLocked()
-		returned := s.returned
+		returned, failed := s.returned, s.sendFailLocked()
 		headerSent = s.headerSent
 		s.mu.Unlock()
-		if returned {
+		switch {
+		case returned:
 			return s.usable()
+		case failed != nil:
+			return failed
 		}
 	}
-	if s.sendFail != nil {
-		return s.sendFail
-	}
-	m := s.messenger()
-	one := s.Method.Kind.oneResponse()
 	if one && s.answer != nil {
 		return status.New(status.Internal, "server: the handler of "+s.Method.Path()+" sent a second response")
 	}
+	m := s.messenger()
 	var data, bulk []byte
 	var err error
 	if lent {
@@ -313,32 +310,32 @@ func (s *serverCall) send(msg any, lent bool) error {
 	} else {
 		data, err = m.seal(msg, compressor)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		// A message that is missing must not end as OK.
-		s.sendFail = err
-		return err
-	}
-	if one {
-		s.answer = data
-		s.keepBulk(bulk)
+	case one:
+		s.answer = s.owner().scratches.borrow()
+		s.answer.out.Data, s.answer.out.Bulk = data, bulk
 		return nil
+	default:
+		err = s.write(data, bulk, headerSent)
 	}
-	if err = s.write(data, bulk, headerSent); err != nil {
-		s.sendFail = err
-	} else if s.extra != nil {
-		s.extra.plain = compressor == nil
+	if err != nil {
+		s.mu.Lock()
+		s.extraLocked().sendFail = err
+		s.mu.Unlock()
+	}
+	if !one {
+		s.extra.plain = err == nil && compressor == nil
 	}
 	return err
 }
 
-// keepBulk keeps what follows answer.
-func (s *serverCall) keepBulk(bulk []byte) {
-	if bulk == nil {
-		return
+func (s *serverCall) sendFailLocked() error {
+	if s.extra == nil {
+		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.extraLocked().bulk = bulk
+	return s.extra.sendFail
 }
 
 // write sends a message, and the header section before it if that has not left.
