@@ -1,5 +1,7 @@
 package http2
 
+import "github.com/yodelrpc/yodel/transport"
+
 // accepted is the streams of a server's connection that wait for a handler,
 // first come first served. It is guarded by Conn.mu.
 type accepted struct {
@@ -53,6 +55,23 @@ func (c *Conn) dropDeadLocked() {
 	}
 	clear(a.queue[len(alive):])
 	a.queue, a.head = alive, 0
+}
+
+// makeRoomLocked helps when nobody can go on: all handlers that may run wait for
+// data, which the peer has no credit to send, because what has come for streams that
+// wait for a handler is too much already. The newest of those are refused: their
+// client may try again (RFC 9113 §8.7).
+func (c *Conn) makeRoomLocked() {
+	a := &c.accepted
+	stuck := func() bool {
+		return c.unread >= c.cfg.MaxUnread && c.recvWindow.Credit() == 0 && c.err == nil &&
+			a.running >= c.cfg.Limits.RunningHandlers && c.sleepers >= a.running
+	}
+	for i := len(a.queue) - 1; i >= a.head && stuck(); i-- {
+		if st := a.queue[i].st; st.err == nil && st.unread > 0 {
+			c.resetLocked(st, transport.ReasonRefused, nil)
+		}
+	}
 }
 
 // releaseLocked lets go of a stream that no handler has seen.

@@ -389,6 +389,7 @@ func (c *Conn) takeTurn(own bool) (more bool) {
 		r.start, r.end = 0, 0
 	}
 	c.aimLocked()
+	c.makeRoomLocked()
 	c.endTurnLocked(own)
 	return more
 }

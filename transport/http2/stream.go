@@ -265,6 +265,7 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 		c.handOverLocked()
 	}
 	claimed := c.claimLocked()
+	c.makeRoomLocked()
 	c.flush()
 	if claimed {
 		c.lead(st)
