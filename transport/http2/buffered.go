@@ -1,6 +1,10 @@
 package http2
 
-import "github.com/yodelrpc/yodel/internal/buffer"
+import (
+	"math"
+
+	"github.com/yodelrpc/yodel/internal/buffer"
+)
 
 const (
 	// exactSize is the least size of a message that gets memory of its own: what
@@ -125,18 +129,30 @@ func sameMemory(a, b []byte) bool {
 	return cap(a) > 0 && cap(b) > 0 && &a[:cap(a)][cap(a)-1] == &b[:cap(b)][cap(b)-1]
 }
 
-// Discard implements [transport.Stream].
+// Discard implements [transport.Stream]. A few bytes are left in the books: the
+// receiver takes the connection's lock soon, to wait for more.
 func (s *Stream) Discard(n int) {
+	if n += int(s.late); n <= math.MaxUint8 {
+		s.late = uint8(n)
+		return
+	}
 	c := s.c
 	c.mu.Lock()
-	st := s.st
-	if st == nil {
+	if s.st == nil {
 		c.mu.Unlock()
 		return
 	}
+	c.discardLocked(s, n)
+	c.flush()
+}
+
+// discardLocked drops the n bytes that the receiver is through with. What it leaves
+// pending must be flushed.
+func (c *Conn) discardLocked(s *Stream, n int) {
+	st := s.st
+	s.late = 0
 	if st.buf == nil {
 		st.lent = false
-		c.mu.Unlock()
 		return
 	}
 	n = min(n, len(st.buf)-st.off)
@@ -151,8 +167,7 @@ func (s *Stream) Discard(n int) {
 	c.discardedLocked(st, n)
 }
 
-// discardedLocked takes note that n bytes are no longer buffered, and releases the
-// lock.
+// discardedLocked takes note that n bytes are no longer buffered.
 func (c *Conn) discardedLocked(st *stream, n int) {
 	st.lent = false
 	if st.buf == nil {
@@ -168,7 +183,6 @@ func (c *Conn) discardedLocked(st *stream, n int) {
 		c.updateLocked(st, st.window.Release(n))
 	}
 	c.deliveredLocked()
-	c.flush()
 }
 
 // Keep implements [transport.Stream].
@@ -181,12 +195,13 @@ func (s *Stream) Keep(n int) bool {
 		return false
 	}
 	c.keeps = true // so the next ones are made for it
-	if !st.exact || st.off > 0 || n != len(st.buf) {
+	if !st.exact || st.off > 0 || s.late > 0 || n != len(st.buf) {
 		c.mu.Unlock()
 		return false
 	}
 	st.buf, st.exact = nil, false
 	c.discardedLocked(st, n)
+	c.flush()
 	return true
 }
 

@@ -9,6 +9,8 @@ import (
 // left there.
 type Books struct {
 	Streams, Active, Running, Waiting, Unread, Blocked, Openings, FlushWaiters int
+	// Woken is how many receivers have been woken and do not run yet.
+	Woken int
 	// Held is what the connection's window has not given back.
 	Held int
 	// Queued is how many bytes wait to be written, or are being written.
@@ -27,7 +29,21 @@ func BooksOf(conn transport.Conn) Books {
 	return Books{
 		Streams: c.streams.len(), Active: c.active, Running: c.accepted.running, Waiting: c.accepted.waiting(),
 		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
-		FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
+		Woken: c.resuming + c.returning, FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
+	}
+}
+
+// HoldWoken has a connection take it that a receiver has been woken, and does not
+// run before resume is called.
+func HoldWoken(conn transport.Conn) (resume func()) {
+	c := conn.(*Conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resuming++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.resumedLocked()
 	}
 }
 

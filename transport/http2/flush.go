@@ -15,8 +15,8 @@ const (
 	// refSize is the least size of data that is written by reference instead
 	// of being copied into the pending bytes.
 	refSize = 8 << 10
-	// leaveSize is how many pending bytes may be left to callers that are about
-	// to return: beyond it, the peer could be at work meanwhile.
+	// leaveSize is how many pending bytes may be left to those who have been woken,
+	// and are likely to send more: beyond it, the peer could be at work meanwhile.
 	leaveSize = 2 << 10
 	// maxGrowth is how much more than needed a stream's buffer takes when it
 	// grows, so that small frames do not copy it again and again.
@@ -46,10 +46,11 @@ func (c *Conn) room(n int) []byte {
 // Yielding once before the write lets the frames of callers that are ready to
 // run leave in the same write: the largest single gain in throughput.
 func (c *Conn) flush() {
-	if c.turn || c.corked || c.workerComesLocked() || (c.returning > 0 && c.out.size() < leaveSize) {
-		// The reader flushes after its turn, a worker after its streams, and the
-		// last of the callers who have been woken for the end of their calls,
-		// when it closes its stream: many of them make another call first.
+	if c.turn || c.corked || c.workerComesLocked() || (c.returning+c.resuming > 0 && c.out.size() < leaveSize) {
+		// The reader flushes after its turn, a worker after its streams, the last
+		// of the callers who have been woken for the end of their calls when it
+		// closes its stream, since many of them make another call first, and the
+		// last of other receivers who have been woken when it runs.
 		c.mu.Unlock()
 		return
 	}
@@ -67,15 +68,27 @@ func (c *Conn) flushSoon() {
 		c.mu.Unlock()
 		return
 	}
-	c.flushing = true
-	crowded := c.crowdedLocked()
+	c.startFlusherLocked(c.crowdedLocked())
 	c.mu.Unlock()
+}
+
+func (c *Conn) startFlusherLocked(yield bool) {
+	c.flushing = true
 	go func() {
-		if crowded {
+		if yield {
 			runtime.Gosched()
 		}
 		c.writeRounds()
 	}()
+}
+
+// resumedLocked notes that a receiver that was woken runs again. After the last of
+// them, what they have left is written as soon as that one has done its part.
+func (c *Conn) resumedLocked() {
+	c.resuming--
+	if c.resuming == 0 && !c.flushing && !c.turn && !c.corked && c.pendingLocked() {
+		c.startFlusherLocked(false)
+	}
 }
 
 // flushNow is flush without regard to the reader's turn. Nobody waits for the

@@ -189,6 +189,10 @@ func (c *Conn) wakeLater(st *stream) {
 			c.reader.returns = append(c.reader.returns, st.wake)
 		} else {
 			c.reader.wakes = append(c.reader.wakes, st.wake)
+			if !st.handle.delivered.Load() {
+				st.resuming = true
+				c.resuming++
+			}
 		}
 		c.reader.woken++
 		c.reader.comesBack = c.role == h2.Client || st.slept >= provenSleeps

@@ -103,3 +103,42 @@ func TestReturningCallers(t *testing.T) {
 		})
 	})
 }
+
+// TestWokenReceivers would break if what one of several receivers sends did not wait
+// for the others that have been woken with it, or waited for longer, or without
+// limit.
+func TestWokenReceivers(t *testing.T) {
+	clientScript(t, http2.Config{}, func(c *dialed) {
+		first, err := c.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer first.Close()
+		synctest.Wait()
+		resume := []func(){http2.HoldWoken(c.conn), http2.HoldWoken(c.conn)}
+		second, err := c.conn.Open(t.Context(), &transport.Outgoing{Header: &transport.Header{Block: requestBlock}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer second.Close()
+		if c.arrives() {
+			t.Error("a request does not wait for the others")
+		}
+		resume[0]()
+		if c.arrives() {
+			t.Error("a request does not wait for all others")
+		}
+		resume[1]()
+		if !c.arrives() {
+			t.Error("a request is held back when all run")
+		}
+		resume[0] = http2.HoldWoken(c.conn)
+		if err := second.Send(t.Context(), &transport.Outgoing{Data: make([]byte, 4<<10), End: true}); err != nil {
+			t.Fatal(err)
+		}
+		if !c.arrives() {
+			t.Error("much data is held back")
+		}
+		resume[0]()
+	})
+}

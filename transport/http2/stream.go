@@ -25,6 +25,9 @@ type Stream struct {
 	// What Await has seen, for the receiver to ask without the lock: these are
 	// its own.
 	sawHeader, sawEnd, sawTrailer bool
+	// late is how many bytes the receiver is through with that are still in the
+	// books. It is small, and so are Streams.
+	late uint8
 
 	// delivered tells that a client's receiver has been woken for the end. Nothing
 	// changes any more what it is to have: it need not take the lock again.
@@ -58,6 +61,7 @@ type stream struct {
 	exact                        bool   // buf was made for one message, which may keep it
 	awaitsEnd                    bool   // see transport.Outgoing
 	returning                    bool   // counted in Conn.returning
+	resuming                     bool   // counted in Conn.resuming
 	window                       h2.RecvWindow
 	unread                       int // bytes counted in Conn.unread
 	ahead                        int // counted in Conn.ahead
@@ -185,6 +189,10 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 		st.burst = 0
 		s.pauseOutboxLocked()
 	}
+	late := s.late > 0 && s.st != nil
+	if late {
+		c.discardLocked(s, int(s.late))
+	}
 	for {
 		st := s.st
 		if st == nil || st.err != nil {
@@ -213,7 +221,11 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 			}
 			st.lent = len(buffered) > 0
 			s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, ended, st.gotTrailer
-			c.mu.Unlock()
+			if late {
+				c.flush()
+			} else {
+				c.mu.Unlock()
+			}
 			return buffered, ended, nil
 		}
 		st.demand = demand
@@ -283,6 +295,10 @@ func (c *Conn) awakenedLocked(s *Stream, st *stream, err error) error {
 	}
 	c.waiters.give(st.wake)
 	st.wake = nil
+	if st.resuming {
+		st.resuming = false
+		c.resumedLocked()
+	}
 	if err == nil {
 		return nil
 	}
