@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/h2"
 )
 
 const (
@@ -129,14 +130,15 @@ func sameMemory(a, b []byte) bool {
 	return cap(a) > 0 && cap(b) > 0 && &a[:cap(a)][cap(a)-1] == &b[:cap(b)][cap(b)-1]
 }
 
-// Discard implements [transport.Stream]. A few bytes are left in the books: the
-// receiver takes the connection's lock soon, to wait for more.
+// Discard implements [transport.Stream]. On a server a few bytes are left in the
+// books: a handler takes the connection's lock soon, to wait for more. A client may
+// not, and the buffers of many idle streams would be missed.
 func (s *Stream) Discard(n int) {
-	if n += int(s.late); n <= math.MaxUint8 {
+	c := s.c
+	if n += int(s.late); n <= math.MaxUint8 && c.role == h2.Server {
 		s.late = uint8(n)
 		return
 	}
-	c := s.c
 	c.mu.Lock()
 	if s.st == nil {
 		c.mu.Unlock()
