@@ -75,6 +75,7 @@ type Conn struct {
 
 	peer       h2.Settings
 	acks       h2.SettingsAcks
+	frameSize  int         // largest frame that the peer may send
 	ackTimer   *time.Timer // until the peer acknowledges SETTINGS
 	drainTimer *time.Timer // until the final GOAWAY
 	enc        *hpack.Encoder
@@ -145,6 +146,7 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 	if c.raw != nil {
 		c.raw.refs = &c.refs
 	}
+	c.frameSize = int(h2.DefaultSettings().MaxFrameSize)
 	if role == h2.Client {
 		c.peer.MaxConcurrentStreams = earlyStreams
 	}

@@ -16,7 +16,6 @@ func (c *Conn) start() {
 	b := c.room(256)
 	ours := h2.DefaultSettings()
 	ours.InitialWindowSize = clamp32(c.cfg.StreamWindow)
-	ours.MaxFrameSize = maxFrameSize
 	ours.MaxHeaderListSize = clamp32(c.cfg.Limits.HeaderBytes)
 	if c.role == h2.Client {
 		b = append(b, preface...)
@@ -57,6 +56,21 @@ func (c *Conn) widenLocked(size int) {
 	c.sendSettingsLocked(ours)
 }
 
+// enlargeLocked lets a peer that has sent so much at a time send large frames. It
+// reports whether that must be flushed.
+func (c *Conn) enlargeLocked(size int) (told bool) {
+	if size < largeSize {
+		return false
+	}
+	ours := c.acks.Sent()
+	if ours.MaxFrameSize == maxFrameSize {
+		return false
+	}
+	ours.MaxFrameSize = maxFrameSize
+	c.sendSettingsLocked(ours)
+	return true
+}
+
 // sendSettingsLocked sends SETTINGS, now or when those on their way have been
 // acknowledged.
 func (c *Conn) sendSettingsLocked(ours h2.Settings) {
@@ -66,6 +80,7 @@ func (c *Conn) sendSettingsLocked(ours h2.Settings) {
 	}
 	c.out.bytes = ours.AppendChanges(c.room(4*frameRoom), old)
 	c.armAckTimer()
+	c.frameSize = int(ours.MaxFrameSize)
 	// RFC 9113 §6.9.2: the windows of open streams move with the setting.
 	c.streamSize = int(ours.InitialWindowSize)
 	for st := range c.streams.all() {

@@ -109,7 +109,8 @@ func secure(ctx context.Context, cfg *Config, raw net.Conn, handshake func(conte
 
 // awaitReady reads until the peer's first SETTINGS are in: before them a server
 // may turn out to be something else altogether (gRPC's connection backoff asks
-// for it). Calls may have left by then, which end with the connection. Reading here saves waking two goroutines.
+// for it). Calls may have left by then, which end with the connection. Reading here
+// saves waking two goroutines.
 func (c *Conn) awaitReady(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { c.Close(context.Cause(ctx)) })
 	defer stop()

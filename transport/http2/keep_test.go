@@ -3,10 +3,14 @@ package http2_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/transport"
 	"github.com/yodelrpc/yodel/transport/http2"
 )
@@ -101,6 +105,84 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// writeLarge sends a whole message in frames of the usual size.
+func (p *peer) writeLarge(id uint32, message []byte) {
+	for len(message) > 16384 {
+		p.write(data(id, string(message[:16384]), 0))
+		message = message[16384:]
+	}
+	p.write(data(id, string(message), fEnd))
+}
+
+// enlarged reads until SETTINGS_MAX_FRAME_SIZE comes, acknowledges it, and returns it.
+func (p *peer) enlarged() uint32 {
+	p.t.Helper()
+	for {
+		h, payload, err := p.next(patience)
+		if err != nil {
+			p.t.Fatalf("there is no SETTINGS_MAX_FRAME_SIZE: %v", err)
+		}
+		if h.Type != frame.TypeSettings || h.Has(frame.FlagAck) {
+			continue
+		}
+		for ; len(payload) >= 6; payload = payload[6:] {
+			if binary.BigEndian.Uint16(payload) == 5 {
+				p.write(settingsAck())
+				return binary.BigEndian.Uint32(payload[2:])
+			}
+		}
+	}
+}
+
+// TestLargeFrames would break if a peer might not send large frames once it has sent
+// a large message, or might before, or without limit.
+func TestLargeFrames(t *testing.T) {
+	largest := strings.Repeat("x", 128<<10)
+	for _, tt := range []struct {
+		name   string
+		proven bool
+		data   string
+		want   string
+	}{
+		{"not yet", false, largest[:16385], "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
+		{"now", true, largest, "alive"},
+		{"too large", true, largest + "x", "GOAWAY 0 FRAME_SIZE_ERROR; closed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			clientScript(t, http2.Config{StreamWindow: 1 << 20}, func(c *dialed) {
+				if tt.proven {
+					s, err := c.open(context.Background())
+					if err != nil {
+						c.t.Fatal(err)
+					}
+					c.until("HEADERS 1")
+					c.write(headers(1, response(), 0))
+					c.writeLarge(1, message(64<<10, 1))
+					if _, _, err := s.Await(context.Background(), sized); err != nil {
+						c.t.Fatal(err)
+					}
+					s.Close()
+					if size := c.enlarged(); size != 128<<10 {
+						c.t.Errorf("frames of %d bytes are allowed", size)
+					}
+				}
+				s, err := c.open(context.Background())
+				if err != nil {
+					c.t.Fatal(err)
+				}
+				defer s.Close()
+				id := uint32(1)
+				if tt.proven {
+					id = 3
+				}
+				c.until("HEADERS " + strconv.Itoa(int(id)))
+				c.write(headers(id, response(), 0), data(id, tt.data, 0))
+				c.wantOutcome(tt.want)
+			})
+		})
+	}
+}
+
 // TestDirect would break if a stream that goes away left the rest of a DATA frame,
 // which is read to where it belonged, in memory that somebody else has by then.
 func TestDirect(t *testing.T) {
@@ -119,11 +201,15 @@ func TestDirect(t *testing.T) {
 		return s, got
 	}
 	s, got := open(t.Context())
-	c.write(headers(1, response(), 0), data(1, string(message(n, 1)), fEnd)) // now the size is proven
+	c.write(headers(1, response(), 0))
+	c.writeLarge(1, message(n, 1)) // now the size is proven
 	if err := within(t, "Await", got, patience); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
+	if size := c.enlarged(); size != 128<<10 {
+		t.Fatalf("after a large message, frames of %d bytes are allowed", size)
+	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -16,9 +16,10 @@ import (
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 const (
-	// maxFrameSize is what this side accepts: large DATA frames can be read to
-	// where they belong.
+	// maxFrameSize is what this side accepts once largeSize bytes have come at a
+	// time: large DATA frames can be read to where they belong.
 	maxFrameSize = 128 << 10
+	largeSize    = 32 << 10
 	// readSize is how much is read at once. The buffer is lent only while
 	// there is something to read.
 	readSize = 64 << 10
@@ -558,5 +559,5 @@ func (c *Conn) checkHead(h frame.Head) error {
 	if err := r.block.Check(h); err != nil {
 		return err
 	}
-	return frame.CheckSize(h, maxFrameSize)
+	return frame.CheckSize(h, c.frameSize)
 }

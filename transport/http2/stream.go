@@ -214,6 +214,7 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 			continue
 		}
 		if len(buffered) >= need {
+			late = c.enlargeLocked(len(buffered)) || late
 			if st.need > 0 {
 				c.proven = max(c.proven, st.need)
 				st.demand, st.need = nil, 0
@@ -253,6 +254,7 @@ func (c *Conn) deliverLocked(st *stream) {
 	c.mergeLocked(st)
 	size := len(st.buf) - st.off
 	c.proven = max(c.proven, size)
+	c.enlargeLocked(size)
 	st.lent = size > 0
 	s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, true, st.gotTrailer
 	st.inside--
