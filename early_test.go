@@ -2,6 +2,7 @@ package yodel_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,16 @@ import (
 // proof is how long a connection takes to be proven, in the tests below.
 const proof = time.Second
 
+// prove takes that long, or until ctx ends.
+func prove(ctx context.Context) error {
+	select {
+	case <-time.After(proof):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // provenLater dials lis. Calls can be made at once; the connection is proven later,
 // or turns out to be none.
 func provenLater(lis *inproc.Listener, fails error) dialFunc {
@@ -25,15 +36,12 @@ func provenLater(lis *inproc.Listener, fails error) dialFunc {
 			return nil, err
 		}
 		events.ConnOpen(conn)
-		result := fails
-		select {
-		case <-time.After(proof):
-		case <-ctx.Done():
-			result = context.Cause(ctx)
+		if err = prove(ctx); err == nil {
+			err = fails
 		}
-		if result != nil {
-			conn.Close(result)
-			return nil, &transport.DialError{Phase: transport.PhaseSettings, Address: e.Address, Err: result}
+		if err != nil {
+			conn.Close(err)
+			return nil, &transport.DialError{Phase: transport.PhaseSettings, Address: e.Address, Err: err}
 		}
 		return conn, nil
 	}
@@ -60,10 +68,8 @@ func TestEarlyCalls(t *testing.T) {
 					t.Errorf("a call took %v, want %v", d, took)
 				}
 			}
-			time.Sleep(proof)
-			synctest.Wait()
-			if ch.State() != yodel.Ready {
-				t.Errorf("the state is %v", ch.State())
+			if err := ch.WaitReady(t.Context()); err != nil {
+				t.Error(err)
 			}
 		})
 	}
@@ -107,7 +113,9 @@ func TestEarlyCallsFail(t *testing.T) {
 			if said := strings.Contains(err.Error(), "said nothing yet on the new connection"); said != early {
 				t.Errorf("the error is %q", err)
 			}
-			time.Sleep(proof)
+			if err := ch.WaitReady(t.Context()); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 	bubble(t, "the channel is closed", func(t *testing.T) {
@@ -119,7 +127,6 @@ func TestEarlyCallsFail(t *testing.T) {
 		if d := time.Since(began); d != proof/2 {
 			t.Errorf("it took %v", d)
 		}
-		time.Sleep(proof)
 	})
 	bubble(t, "the server leaves", func(t *testing.T) {
 		lis, stop := serveInproc(t, yodel.ServerConfig{}, registerEcho)
@@ -131,8 +138,7 @@ func TestEarlyCallsFail(t *testing.T) {
 			conn, err := lis.Dial(ctx, e, events, 0)
 			stop() // before a call can be made
 			events.ConnOpen(conn)
-			time.Sleep(proof)
-			return conn, err
+			return conn, errors.Join(err, prove(ctx))
 		})})
 		began := time.Now()
 		wantCode(t, unary(t.Context(), ch), status.Unavailable, "connection refused")

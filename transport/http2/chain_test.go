@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // woken counts those who have a token.
@@ -59,16 +58,13 @@ func TestChainHolds(t *testing.T) {
 			var pool waiters
 			var all []*waiter
 			results := make(chan error, 100)
-			for range cap(results) {
+			cancels := make([]context.CancelCauseFunc, cap(results))
+			for i := range cancels {
 				w := pool.take()
-				ctx, cancel := context.WithCancelCause(t.Context())
-				if random.IntN(2) == 0 {
-					after := time.Duration(random.IntN(5)) * time.Microsecond
-					time.AfterFunc(after, func() { cancel(canceled) })
-				}
+				var ctx context.Context
+				ctx, cancels[i] = context.WithCancelCause(t.Context())
 				all = append(all, w)
 				go func() {
-					defer cancel(nil)
 					err := w.wait(ctx)
 					w.leave(&c)
 					results <- err
@@ -78,7 +74,12 @@ func TestChainHolds(t *testing.T) {
 				n := min(len(all), 1+random.IntN(20))
 				c.add(all[:n], 2)
 				all = all[n:]
-				time.Sleep(time.Microsecond)
+				for range random.IntN(15) {
+					cancels[random.IntN(len(cancels))](canceled)
+				}
+				if random.IntN(2) == 0 {
+					synctest.Wait()
+				}
 			}
 			for range cap(results) {
 				if err := <-results; err != nil && !errors.Is(err, canceled) {
@@ -87,6 +88,9 @@ func TestChainHolds(t *testing.T) {
 			}
 			if c.take() != nil {
 				t.Error("somebody is left in the chain")
+			}
+			for _, cancel := range cancels {
+				cancel(nil)
 			}
 		})
 	}

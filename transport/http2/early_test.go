@@ -62,9 +62,9 @@ func TestEarly(t *testing.T) {
 		{"answered at once", func(p *peer) { p.write(join(settings(), answer(1, "x"))) }, "", false, 0},
 		{"answered later", func(p *peer) {
 			p.write(settings())
-			time.Sleep(time.Second)
+			synctest.Wait() // Dial has returned
 			p.write(answer(1, "x"))
-		}, "", false, time.Second},
+		}, "", false, 0},
 		{"no HTTP/2", func(p *peer) { p.write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, "protocol error", true, 0},
 		{"an answer without SETTINGS", func(p *peer) { p.write(answer(1, "x")) }, "instead of SETTINGS", true, 0},
 		{"bad SETTINGS", func(p *peer) { p.write(settings(2, 1)) }, "SETTINGS_ENABLE_PUSH", false, 0},

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/transport"
@@ -77,7 +76,7 @@ func TestOutbox(t *testing.T) {
 				left := make(chan int, 1)
 				end := make(chan struct{})
 				s := serve(t, http2.Config{}, func(s transport.Stream, _ *transport.Header) {
-					left <- leave(s, messages, func() { time.Sleep(time.Nanosecond) }) // virtual: until all others wait
+					left <- leave(s, messages, synctest.Wait)
 					<-end
 					_ = s.Send(context.Background(), &transport.Outgoing{Trailer: &transport.Header{Block: trailerBlock}, Close: true})
 				}).hello(4, tt.window)
@@ -134,7 +133,7 @@ func TestOutboxShut(t *testing.T) {
 				streams := make(chan transport.Stream, 1)
 				end := make(chan struct{})
 				p := serve(t, http2.Config{}, func(s transport.Stream, _ *transport.Header) {
-					leave(s, tt.messages, func() { time.Sleep(time.Nanosecond) })
+					leave(s, tt.messages, synctest.Wait)
 					streams <- s
 					<-end
 				}).hello(4, tt.window)
