@@ -49,7 +49,8 @@ type Limits struct {
 	// SETTINGS_MAX_CONCURRENT_STREAMS says. More are refused.
 	ConcurrentStreams int
 	// RunningHandlers is how many handlers may run, those of reset streams
-	// included. Streams above it wait for one to return.
+	// included. Streams above it wait for one to return; the newest of them are
+	// refused if their data leaves no room for what all running handlers wait for.
 	RunningHandlers int
 	// StreamsPerTurn is how many streams one turn of the read loop opens
 	// before it yields.
