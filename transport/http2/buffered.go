@@ -1,10 +1,7 @@
 package http2
 
 import (
-	"math"
-
 	"github.com/yodelrpc/yodel/internal/buffer"
-	"github.com/yodelrpc/yodel/internal/h2"
 )
 
 const (
@@ -130,15 +127,13 @@ func sameMemory(a, b []byte) bool {
 	return cap(a) > 0 && cap(b) > 0 && &a[:cap(a)][cap(a)-1] == &b[:cap(b)][cap(b)-1]
 }
 
-// Discard implements [transport.Stream]. On a server a few bytes are left in the
-// books: a handler takes the connection's lock soon, to wait for more. A client may
-// not, and the buffers of many idle streams would be missed.
+// Discard implements [transport.Stream].
 func (s *Stream) Discard(n int) {
-	c := s.c
-	if n += int(s.late); n <= math.MaxUint8 && c.role == h2.Server {
-		s.late = uint8(n)
+	if st := s.st; st != nil && st.held != nil {
+		st.discardHeld(n)
 		return
 	}
+	c := s.c
 	c.mu.Lock()
 	if s.st == nil {
 		c.mu.Unlock()
@@ -152,7 +147,6 @@ func (s *Stream) Discard(n int) {
 // pending must be flushed.
 func (c *Conn) discardLocked(s *Stream, n int) {
 	st := s.st
-	s.late = 0
 	if st.buf == nil {
 		st.lent = false
 		return
@@ -197,7 +191,7 @@ func (s *Stream) Keep(n int) bool {
 		return false
 	}
 	c.keeps = true // so the next ones are made for it
-	if !st.exact || st.off > 0 || s.late > 0 || n != len(st.buf) {
+	if !st.exact || st.off > 0 || n != len(st.buf) {
 		c.mu.Unlock()
 		return false
 	}

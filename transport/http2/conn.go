@@ -46,6 +46,7 @@ type Conn struct {
 
 	reader reader // its holder's own; see reader.go
 	chain  chain
+	wave   wave
 
 	// refs is held while what writing refers to is read. It is taken before mu.
 	refs sync.Mutex
@@ -83,7 +84,6 @@ type Conn struct {
 	waiters    waiters
 	sleepers   int // receivers that wait
 	returning  int // client: receivers that have been woken for the end, and are about to close their streams
-	resuming   int // receivers that have been woken for something else, and do not run yet
 	senders    int // senders that wait for a window
 	sendWindow h2.SendWindow
 	blocked    []*stream // wait for sendWindow, first come first served

@@ -29,7 +29,7 @@ func BooksOf(conn transport.Conn) Books {
 	return Books{
 		Streams: c.streams.len(), Active: c.active, Running: c.accepted.running, Waiting: c.accepted.waiting(),
 		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
-		Woken: c.resuming + c.returning, FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
+		Woken: int(c.wave.resuming.Load()) + c.returning, FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
 	}
 }
 
@@ -39,11 +39,13 @@ func HoldWoken(conn transport.Conn) (resume func()) {
 	c := conn.(*Conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.resuming++
+	c.wave.resuming.Add(1)
 	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.resumedLocked()
+		if c.wave.resumed() {
+			c.mu.Lock()
+			c.endWaveLocked()
+			c.mu.Unlock()
+		}
 	}
 }
 
@@ -79,4 +81,12 @@ func TryNow(conn transport.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.frames = 0
+}
+
+// WithoutBooks calls f while nobody else gets at a connection's books.
+func WithoutBooks(conn transport.Conn, f func()) {
+	c := conn.(*Conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
 }

@@ -46,7 +46,7 @@ func (c *Conn) room(n int) []byte {
 // Yielding once before the write lets the frames of callers that are ready to
 // run leave in the same write: the largest single gain in throughput.
 func (c *Conn) flush() {
-	if c.turn || c.corked || c.workerComesLocked() || (c.returning+c.resuming > 0 && c.out.size() < leaveSize) {
+	if c.turn || c.corked || c.workerComesLocked() || (c.out.size() < leaveSize && (c.returning > 0 || c.wave.hold())) {
 		// The reader flushes after its turn, a worker after its streams, the last
 		// of the callers who have been woken for the end of their calls when it
 		// closes its stream, since many of them make another call first, and the
@@ -74,21 +74,13 @@ func (c *Conn) flushSoon() {
 
 func (c *Conn) startFlusherLocked(yield bool) {
 	c.flushing = true
+	c.wave.gathered.Store(true)
 	go func() {
 		if yield {
 			runtime.Gosched()
 		}
 		c.writeRounds()
 	}()
-}
-
-// resumedLocked notes that a receiver that was woken runs again. After the last of
-// them, what they have left is written as soon as that one has done its part.
-func (c *Conn) resumedLocked() {
-	c.resuming--
-	if c.resuming == 0 && !c.flushing && !c.turn && !c.corked && c.pendingLocked() {
-		c.startFlusherLocked(false)
-	}
 }
 
 // flushNow is flush without regard to the reader's turn. Nobody waits for the
@@ -102,6 +94,7 @@ func (c *Conn) flushNow(yield bool) {
 		return
 	}
 	c.flushing = true
+	c.wave.gathered.Store(true)
 	c.mu.Unlock()
 	if c.raw == nil {
 		go c.writeAllSoon(yield)
@@ -163,6 +156,8 @@ func (c *Conn) finishWrite() {
 func (c *Conn) nextPending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.wave.gathered.Store(false)
+	c.wave.heldBack.Store(false)
 	c.gatherLocked()
 	if !c.out.any() {
 		if c.err != nil && !c.finished {

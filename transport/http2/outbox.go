@@ -3,29 +3,45 @@ package http2
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/yodelrpc/yodel/internal/buffer"
+	"github.com/yodelrpc/yodel/transport"
 )
 
 // outboxSize is how much a stream's outbox takes: less than what is sent by
 // reference.
 const outboxSize = refSize - 1
 
-// outbox is where a stream's sender leaves small messages that follow each other,
-// without the connection's lock. Whoever flushes takes them along.
+// outbox is where a stream's sender leaves small messages without the connection's
+// lock: those that follow each other, and answers of a wave. Whoever flushes gathers
+// them.
 type outbox struct {
 	mu sync.Mutex // may be taken with Conn.mu, which must not be taken with it
 	// buf is what has been left, as far as it has not been taken.
 	buf []byte
-	// open tells that more may follow: the last thing that was sent is data.
+	// open tells that something may be left: the last thing that was sent is data, and
+	// more may follow, or the receiver is of a wave.
 	open bool
+	// prompt tells that what comes next may be an answer that somebody waits for.
+	prompt bool
+	// listed tells that the stream is about to be gathered.
+	listed bool
+	// note is what the receiver waits for, unless the books have it.
+	note transport.Demand
 }
 
-// outboxes are the streams that have left something for the flusher. Conn.mu
-// guards them.
+// outboxes are the streams that have left something. Conn.mu guards them, but for
+// those that mu does.
 type outboxes struct {
-	// full have something that may be sent.
+	mu sync.Mutex // a leaf
+	// full have something that may be sent, and size is how much, about. mu guards
+	// both.
 	full []*Stream
+	size int
+	any  atomic.Bool // there are such
+	// spare is memory for the next full.
+	spare []*Stream
 	// stuck wait for the connection's window.
 	stuck []*Stream
 }
@@ -41,29 +57,84 @@ func (s *Stream) Append(data []byte) bool {
 		o.mu.Unlock()
 		return false
 	}
-	first := len(o.buf) == 0
-	if first {
-		o.buf = buffer.Get(outboxSize)
-	}
-	o.buf = append(o.buf, data...)
+	first, prompt := len(o.buf) == 0, o.prompt
+	o.prompt = false
+	o.listed = o.listed || first
+	o.append(data, prompt)
 	o.mu.Unlock()
 	if first {
-		s.c.mu.Lock()
-		s.c.outboxes.full = append(s.c.outboxes.full, s)
-		s.c.flushSoon()
+		s.c.leave(s, len(data), prompt)
 	}
 	return true
 }
 
-// openOutboxLocked lets the sender of s leave what follows.
-func (s *Stream) openOutboxLocked() {
+// append adds data to what has been left. alone tells that it is not likely that more
+// follows.
+func (o *outbox) append(data []byte, alone bool) {
+	if cap(o.buf)-len(o.buf) < len(data) {
+		size := outboxSize
+		if alone {
+			size = len(data)
+		}
+		old := o.buf
+		o.buf = append(buffer.Get(size), old...)
+		buffer.Put(old)
+	}
+	o.buf = append(o.buf, data...)
+}
+
+// leave sees to it that the n bytes that s has left are sent.
+func (c *Conn) leave(s *Stream, n int, prompt bool) {
+	worth := c.outboxes.add(s, n)
+	if c.wave.gathered.Load() || !worth && c.wave.hold() {
+		return
+	}
+	c.mu.Lock()
+	switch {
+	case !prompt:
+		c.flushSoon()
+	case worth && !c.turn && !c.corked:
+		c.flushNow(false) // others are about to send, but the peer is to be at work meanwhile
+	default:
+		c.flush()
+	}
+}
+
+// add lists a stream that has left n bytes. It reports whether they have made it so
+// much that it is worth a write of its own.
+func (b *outboxes) add(s *Stream, n int) (worth bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.full = append(b.full, s)
+	b.any.Store(true)
+	before := b.size
+	b.size += n
+	return before/leaveSize != b.size/leaveSize
+}
+
+// takeLocked takes all streams off the list.
+func (b *outboxes) takeLocked() []*Stream {
+	if !b.any.Load() {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	full := b.full
+	b.full, b.size, b.spare = b.spare, 0, nil
+	b.any.Store(false)
+	return full
+}
+
+// letLeave lets the sender of s leave what follows. prompt tells that it may be an
+// answer that somebody waits for.
+func (s *Stream) letLeave(prompt bool) {
 	o := s.outbox.Load()
 	if o == nil {
-		o = &outbox{}
-		s.outbox.Store(o)
+		s.outbox.CompareAndSwap(nil, &outbox{})
+		o = s.outbox.Load()
 	}
 	o.mu.Lock()
-	o.open = true
+	o.open, o.prompt = true, prompt
 	o.mu.Unlock()
 }
 
@@ -87,15 +158,27 @@ func (s *Stream) shutOutboxLocked() []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	left := o.buf
-	o.buf, o.open = nil, false
+	o.buf, o.open, o.prompt = nil, false, false
 	return left
+}
+
+// takeNote takes the note that the receiver of s has left; nil if there is none.
+func (s *Stream) takeNote() transport.Demand {
+	o := s.outbox.Load()
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	note := o.note
+	o.note, o.listed = nil, false
+	return note
 }
 
 // dropOutboxLocked throws away what has been left on a stream that has ended.
 func (c *Conn) dropOutboxLocked(st *stream) {
-	if left := st.handle.shutOutboxLocked(); left != nil {
-		buffer.Put(left)
-	}
+	buffer.Put(st.handle.shutOutboxLocked())
+	c.readNoteLocked(st.handle, st)
 	if st.listed {
 		st.listed = false
 		c.outboxes.stuck = slices.DeleteFunc(c.outboxes.stuck, func(other *Stream) bool { return other == st.handle })
@@ -103,18 +186,32 @@ func (c *Conn) dropOutboxLocked(st *stream) {
 }
 
 // pendingLocked tells whether there is something to be written.
-func (c *Conn) pendingLocked() bool { return c.out.any() || len(c.outboxes.full) > 0 }
+func (c *Conn) pendingLocked() bool { return c.out.any() || c.outboxes.any.Load() }
 
 // gatherLocked takes what has been left, as far as flow control allows.
 func (c *Conn) gatherLocked() {
-	full := c.outboxes.full
+	full := c.outboxes.takeLocked()
+	if full == nil {
+		return
+	}
+	slept := false
 	for i, s := range full {
 		full[i] = nil
-		if st := s.st; st != nil && c.canSendLocked(st) == nil {
+		st := s.st
+		if st == nil {
+			continue
+		}
+		if c.canSendLocked(st) == nil {
 			c.emptyLocked(s, st)
 		}
+		c.readNoteLocked(s, st)
+		slept = slept || st.sleeping
 	}
-	c.outboxes.full = full[:0]
+	c.outboxes.spare = full[:0]
+	if slept {
+		c.resumeLocked()
+		c.makeRoomLocked()
+	}
 }
 
 // emptyLocked sends what has been left on s. What there is no credit for stays
@@ -148,7 +245,7 @@ func (c *Conn) emptyLocked(s *Stream, st *stream) {
 func (c *Conn) creditedLocked(st *stream) {
 	if st.stuck {
 		st.stuck = false
-		c.outboxes.full = append(c.outboxes.full, st.handle)
+		c.outboxes.add(st.handle, 0)
 	}
 }
 

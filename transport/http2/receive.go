@@ -140,6 +140,7 @@ func (c *Conn) acceptDataLocked(st *stream, data []byte, flow int, end bool) err
 	if len(data) > 0 {
 		c.bufferLocked(st, data)
 	}
+	c.readNoteLocked(st.handle, st)
 	// Bytes that somebody waits for are as good as read. The others count
 	// against MaxUnread until they are read.
 	if !st.sleeping {
@@ -159,6 +160,7 @@ func (c *Conn) acceptDataLocked(st *stream, data []byte, flow int, end bool) err
 				c.demandLocked(st, need)
 				return nil
 			}
+			c.passLocked(st)
 			c.wakeLater(st)
 			return nil
 		}
@@ -169,6 +171,7 @@ func (c *Conn) acceptDataLocked(st *stream, data []byte, flow int, end bool) err
 
 // endedLocked notes that the peer has sent everything.
 func (c *Conn) endedLocked(st *stream) {
+	c.readNoteLocked(st.handle, st)
 	st.ended = true
 	if st.state == h2.Closed {
 		c.forgetLocked(st)
@@ -189,9 +192,9 @@ func (c *Conn) wakeLater(st *stream) {
 			c.reader.returns = append(c.reader.returns, st.wake)
 		} else {
 			c.reader.wakes = append(c.reader.wakes, st.wake)
-			if !st.handle.delivered.Load() {
-				st.resuming = true
-				c.resuming++
+			if given := st.handle.given.Load(); given != theEnd {
+				st.resuming = given == nothing
+				c.wave.resuming.Add(1)
 			}
 		}
 		c.reader.woken++

@@ -221,7 +221,7 @@ func (c *Conn) sentLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 		if st.burst++; st.burst == 1 {
 			break // the next message may well wait for an answer to this one
 		}
-		s.openOutboxLocked()
+		s.letLeave(false)
 		c.flushSoon()
 		return nil
 	case c.out.size() > c.cfg.MaxQueued:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/yodelrpc/yodel/internal/buffer"
 	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/internal/h2"
 	"github.com/yodelrpc/yodel/transport"
@@ -25,19 +26,24 @@ type Stream struct {
 	// What Await has seen, for the receiver to ask without the lock: these are
 	// its own.
 	sawHeader, sawEnd, sawTrailer bool
-	// late is how many bytes the receiver is through with that are still in the
-	// books. It is small, and so are Streams.
-	late uint8
 
-	// delivered tells that a client's receiver has been woken for the end. Nothing
-	// changes any more what it is to have: it need not take the lock again.
-	delivered atomic.Bool
+	// given tells what a receiver that has been woken gets without taking the lock
+	// again.
+	given atomic.Uint32
 
-	// outbox is nil until several messages have followed each other.
+	// outbox is nil until several messages have followed each other, in one direction
+	// or to and fro.
 	outbox atomic.Pointer[outbox]
 }
 
 var _ transport.Stream = (*Stream)(nil)
+
+// What a receiver that has been woken gets.
+const (
+	nothing = iota // it must look itself
+	message        // what it has been handed
+	theEnd         // all that there is, and nothing changes any more
+)
 
 var errClosed = errors.New("the stream is closed")
 
@@ -61,7 +67,7 @@ type stream struct {
 	exact                        bool   // buf was made for one message, which may keep it
 	awaitsEnd                    bool   // see transport.Outgoing
 	returning                    bool   // counted in Conn.returning
-	resuming                     bool   // counted in Conn.resuming
+	resuming                     bool   // counted in Conn.wave
 	window                       h2.RecvWindow
 	unread                       int // bytes counted in Conn.unread
 	ahead                        int // counted in Conn.ahead
@@ -85,6 +91,12 @@ type stream struct {
 
 	watcher transport.Watcher
 	inside  int // goroutines that sleep in a method
+
+	// What the receiver has been handed is its own: held[heldOff:] is unread. due is
+	// how much it has read that is still in the books.
+	held    []byte
+	heldOff int
+	due     int
 
 	own Stream // the handle, if nobody touches it after Close
 }
@@ -118,6 +130,7 @@ const maxFree = 128
 // recycleLocked takes back the core of a stream that its user has closed.
 func (c *Conn) recycleLocked(st *stream) {
 	c.dropBufferedLocked(st)
+	buffer.Put(st.held)
 	if st.wake != nil {
 		c.waiters.give(st.wake)
 	}
@@ -183,15 +196,22 @@ func (s *Stream) Trailer() *transport.Header {
 
 // Await implements [transport.Stream].
 func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bool, error) {
+	if w := s.leaveNote(demand); w == nil {
+		s.c.mu.Lock()
+	} else if passed, err := s.waitUnlocked(ctx, w); passed != nil || err != nil {
+		return passed, false, err
+	}
+	return s.awaitLocked(ctx, demand)
+}
+
+// awaitLocked is Await with the lock, which it releases.
+func (s *Stream) awaitLocked(ctx context.Context, demand transport.Demand) ([]byte, bool, error) {
 	c := s.c
-	c.mu.Lock()
-	if st := s.st; st != nil && st.burst > 0 {
+	told := false
+	if st := s.st; st != nil {
 		st.burst = 0
 		s.pauseOutboxLocked()
-	}
-	late := s.late > 0 && s.st != nil
-	if late {
-		c.discardLocked(s, int(s.late))
+		told = c.settleLocked(st)
 	}
 	for {
 		st := s.st
@@ -214,15 +234,10 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 			continue
 		}
 		if len(buffered) >= need {
-			late = c.enlargeLocked(len(buffered)) || late
-			if st.need > 0 {
-				c.proven = max(c.proven, st.need)
-				st.demand, st.need = nil, 0
-				st.window.Demand(0)
-			}
-			st.lent = len(buffered) > 0
-			s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, ended, st.gotTrailer
-			if late {
+			told = c.enlargeLocked(len(buffered)) || told
+			c.seenLocked(st, ended)
+			st.lent = !c.handLocked(st) && len(buffered) > 0
+			if told {
 				c.flush()
 			} else {
 				c.mu.Unlock()
@@ -232,7 +247,9 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 		st.demand = demand
 		c.demandLocked(st, need)
 		err := c.sleepLocked(ctx, st)
-		if err == nil && s.delivered.Load() {
+		if given := s.given.Load(); err == nil && given == message {
+			return s.received(), false, nil
+		} else if err == nil && given == theEnd {
 			return st.buf[st.off:], true, nil
 		}
 		c.mu.Lock()
@@ -243,7 +260,18 @@ func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bo
 	}
 }
 
-// quickSize is the largest answer that is decoded in no time.
+// seenLocked notes that the receiver of st has what it waited for.
+func (c *Conn) seenLocked(st *stream, ended bool) {
+	if st.need > 0 {
+		c.proven = max(c.proven, st.need)
+		st.demand, st.need = nil, 0
+		st.window.Demand(0)
+	}
+	s := st.handle
+	s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, ended, st.gotTrailer
+}
+
+// quickSize is the largest message that is decoded in no time.
 const quickSize = 4 << 10
 
 // deliverLocked gives the receiver of an ended stream, which is about to be
@@ -262,19 +290,27 @@ func (c *Conn) deliverLocked(st *stream) {
 		st.returning = true
 		c.returning++
 	}
-	s.delivered.Store(true)
+	s.given.Store(theEnd)
 }
 
-// sleepLocked waits until something happens to the stream's receiving side, or
-// ctx ends, and releases the lock. Whatever it returns, awakenedLocked must be
-// called, unless the stream has been delivered.
-func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
+// sleepsLocked notes that the receiver waits.
+func (c *Conn) sleepsLocked(st *stream) {
 	st.sleeping = true
 	st.slept++
 	c.sleepers++
 	st.inside++
-	w := c.waiters.take()
-	st.wake = w
+}
+
+// sleepLocked waits until something happens to the stream's receiving side, or
+// ctx ends, and releases the lock. Whatever it returns, awakenedLocked must be
+// called, unless the stream has been given something.
+func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
+	c.sleepsLocked(st)
+	if st.wake == nil {
+		st.wake = c.waiters.take()
+	}
+	w := st.wake
+	w.state.Store(waiting)
 	if st == c.reading.lent {
 		c.handOverLocked()
 	}
@@ -292,14 +328,20 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 // awakenedLocked ends what sleepLocked has begun. err is why nothing more is
 // waited for, and is returned: it resets the stream.
 func (c *Conn) awakenedLocked(s *Stream, st *stream, err error) error {
-	if !s.delivered.Load() {
+	switch s.given.Load() {
+	case nothing:
 		st.inside--
+	case message:
+		s.given.Store(nothing)
+		st.resuming = true
 	}
 	c.waiters.give(st.wake)
 	st.wake = nil
 	if st.resuming {
 		st.resuming = false
-		c.resumedLocked()
+		if c.wave.resumed() {
+			c.endWaveLocked()
+		}
 	}
 	if err == nil {
 		return nil

@@ -123,7 +123,6 @@ func (w *waiters) take() *waiter {
 	one := w.free[n-1]
 	w.free[n-1] = nil
 	w.free = w.free[:n-1]
-	one.state.Store(waiting)
 	return one
 }
 
