@@ -32,8 +32,12 @@ type attempt struct {
 	// awaitsEnd is transport.Outgoing's: the stream is closed as soon as its end
 	// has come, even if the codec panics.
 	awaitsEnd bool
-	block     *transport.Block // the fixed part of the request's header section
-	header    metadata.MD      // the rest of it
+	// atOnce tells that the receiver awaits the response as soon as the stream is open,
+	// and scratch is what the transport has been lent for that.
+	atOnce  bool
+	scratch *scratch
+	block   *transport.Block // the fixed part of the request's header section
+	header  metadata.MD      // the rest of it
 	// body, and bulk after it, is the request of a kind that has one, while it is
 	// in hand. bulk is the message's own.
 	body, bulk []byte
@@ -103,7 +107,7 @@ func (a *attempt) sealLent(msg any) (data, bulk []byte, err error) {
 // transparent retries). The error is a status.
 func (a *attempt) open(ctx context.Context, data, bulk []byte, end bool) error {
 	sc := a.ch.scratches.borrow()
-	defer a.ch.scratches.give(sc)
+	defer a.lent(sc)
 	sc.head.Block = a.block
 	for {
 		conn, err := a.ch.pick(ctx, a.waitForReady)
@@ -114,6 +118,9 @@ func (a *attempt) open(ctx context.Context, data, bulk []byte, end bool) error {
 			return err
 		}
 		sc.out = transport.Outgoing{Header: &sc.head, Data: data, Bulk: bulk, End: end, AwaitsEnd: a.awaitsEnd}
+		if a.atOnce {
+			sc.out.Demand = transport.Demand(a.demand)
+		}
 		a.stream, err = conn.Open(ctx, &sc.out)
 		if err == nil {
 			return nil
@@ -122,6 +129,23 @@ func (a *attempt) open(ctx context.Context, data, bulk []byte, end bool) error {
 		if !a.again(conn, err) {
 			return callFailure(ctx, err)
 		}
+	}
+}
+
+// lent gives back what the transport has been lent, when it is through with it.
+func (a *attempt) lent(sc *scratch) {
+	if a.atOnce && a.stream != nil {
+		a.scratch = sc
+		return
+	}
+	a.ch.scratches.give(sc)
+}
+
+// returned gives back what the transport has had until now.
+func (a *attempt) returned() {
+	if a.scratch != nil {
+		a.ch.scratches.give(a.scratch)
+		a.scratch = nil
 	}
 }
 
@@ -319,6 +343,7 @@ func (c *Channel) giveAttempt(a *attempt) {
 	if a.stream != nil {
 		a.stream.Close()
 	}
+	a.returned()
 	if a.body != nil {
 		buffer.Put(a.body)
 	}

@@ -71,7 +71,7 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 	if len(opts) > 0 {
 		md = params.apply(nil, opts)
 	}
-	a.awaitsEnd = true
+	a.awaitsEnd, a.atOnce = true, true
 	if err := a.begin(c, m, &params, md); err != nil {
 		return err
 	}
@@ -91,6 +91,7 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 		}
 		a.stream.Close()
 		a.stream = nil
+		a.returned()
 	}
 }
 

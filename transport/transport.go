@@ -88,6 +88,10 @@ type Outgoing struct {
 	// for the end of the stream, and closes it as soon as it has come: others on
 	// the connection may rely on that. After Close the Stream is another call's.
 	AwaitsEnd bool
+	// Demand, with AwaitsEnd, is what the receiver is about to call Await with, at
+	// once: Header, Data and Bulk are lent until that returns, and a transport may do
+	// all of it there. Then the error is Await's.
+	Demand Demand
 	// Close closes the stream, as Stream.Close does, once everything has been
 	// sent. If the operation fails, the stream is not closed.
 	Close bool

@@ -47,6 +47,7 @@ type Conn struct {
 	reader reader // its holder's own; see reader.go
 	chain  chain
 	wave   wave
+	orders orders
 
 	// refs is held while what writing refers to is read. It is taken before mu.
 	refs sync.Mutex
@@ -62,8 +63,7 @@ type Conn struct {
 	reading  reading
 
 	streams streamTable
-	found   *stream   // the one that was looked for last, if it is among them
-	free    []*stream // cores to use again
+	found   *stream // the one that was looked for last, if it is among them
 	ids     h2.StreamIDs
 	goAway  h2.GoAway
 
@@ -83,7 +83,6 @@ type Conn struct {
 	sent       sentBlocks
 	waiters    waiters
 	sleepers   int // receivers that wait
-	returning  int // client: receivers that have been woken for the end, and are about to close their streams
 	senders    int // senders that wait for a window
 	sendWindow h2.SendWindow
 	blocked    []*stream // wait for sendWindow, first come first served

@@ -29,7 +29,7 @@ func BooksOf(conn transport.Conn) Books {
 	return Books{
 		Streams: c.streams.len(), Active: c.active, Running: c.accepted.running, Waiting: c.accepted.waiting(),
 		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
-		Woken: int(c.wave.resuming.Load()) + c.returning, FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
+		Woken: int(c.wave.resuming.Load() + c.wave.returning.Load()), FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
 	}
 }
 

@@ -46,7 +46,7 @@ func (c *Conn) room(n int) []byte {
 // Yielding once before the write lets the frames of callers that are ready to
 // run leave in the same write: the largest single gain in throughput.
 func (c *Conn) flush() {
-	if c.turn || c.corked || c.workerComesLocked() || (c.out.size() < leaveSize && (c.returning > 0 || c.wave.hold())) {
+	if c.turn || c.corked || c.workerComesLocked() || (c.out.size() < leaveSize && c.wave.hold()) {
 		// The reader flushes after its turn, a worker after its streams, the last
 		// of the callers who have been woken for the end of their calls when it
 		// closes its stream, since many of them make another call first, and the

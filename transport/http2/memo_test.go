@@ -14,7 +14,7 @@ func FreeOf(conn transport.Conn) int {
 	c := conn.(*Conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.free)
+	return len(c.orders.free)
 }
 
 // TestMemosAreBounded would break if what a connection remembers grew with what

@@ -186,15 +186,14 @@ func (c *Conn) dropOutboxLocked(st *stream) {
 }
 
 // pendingLocked tells whether there is something to be written.
-func (c *Conn) pendingLocked() bool { return c.out.any() || c.outboxes.any.Load() }
+func (c *Conn) pendingLocked() bool {
+	return c.out.any() || c.outboxes.any.Load() || c.orders.any.Load()
+}
 
 // gatherLocked takes what has been left, as far as flow control allows.
 func (c *Conn) gatherLocked() {
+	slept := c.fillOrdersLocked()
 	full := c.outboxes.takeLocked()
-	if full == nil {
-		return
-	}
-	slept := false
 	for i, s := range full {
 		full[i] = nil
 		st := s.st
@@ -207,7 +206,9 @@ func (c *Conn) gatherLocked() {
 		c.readNoteLocked(s, st)
 		slept = slept || st.sleeping
 	}
-	c.outboxes.spare = full[:0]
+	if full != nil {
+		c.outboxes.spare = full[:0]
+	}
 	if slept {
 		c.resumeLocked()
 		c.makeRoomLocked()

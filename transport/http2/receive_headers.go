@@ -112,7 +112,9 @@ func (c *Conn) acceptLocked(id uint32, s section, end bool) error {
 		c.repliedLocked(frameRoom)
 		return c.chargeLocked(h2.ActRefusedStream)
 	}
-	st := c.newStreamLocked(id, &Stream{c: c})
+	st := c.orders.core()
+	new(Stream).holds(c, st)
+	c.enterLocked(st, id)
 	state, err := st.state.RecvHeaders(id, end)
 	if err != nil {
 		return err
@@ -199,6 +201,9 @@ func (c *Conn) responseSectionLocked(id uint32, block []byte, end bool) error {
 
 // countHeaderLocked counts the memory of a header section that a stream keeps.
 func (c *Conn) countHeaderLocked(st *stream, size int) error {
+	if c.headerSize+size > c.cfg.Limits.HeaderMemory {
+		c.closeLeftLocked()
+	}
 	if c.headerSize+size > c.cfg.Limits.HeaderMemory {
 		return &frame.Error{
 			Code: frame.CodeEnhanceYourCalm, StreamID: st.id,

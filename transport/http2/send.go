@@ -23,15 +23,41 @@ func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Str
 	if c.role == h2.Server {
 		return nil, errors.New("http2: a server cannot open streams")
 	}
-	var s *Stream
-	if !out.AwaitsEnd {
-		s = &Stream{c: c} // before the lock, which all calls of the connection need
+	if s := c.leaveOrder(out); s != nil {
+		return s, nil
 	}
+	st := c.orders.core()
+	s := &st.own
+	if !out.AwaitsEnd {
+		s = new(Stream)
+	}
+	s.holds(c, st)
 	c.mu.Lock()
-	if err := c.admitLocked(ctx); err != nil {
-		c.mu.Unlock()
+	if err := c.openLocked(ctx, st, s, out); err != nil {
+		s.Close()
 		return nil, err
 	}
+	return s, nil
+}
+
+// openLocked opens a stream as soon as the peer allows it, and releases the lock.
+func (c *Conn) openLocked(ctx context.Context, st *stream, s *Stream, out *transport.Outgoing) error {
+	err := c.admitLocked(ctx)
+	if err == nil {
+		err = c.startLocked(st, out)
+	}
+	if err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	if err = c.sendLocked(ctx, s, out); errors.Is(err, transport.ErrEnded) {
+		return nil
+	}
+	return err
+}
+
+// startLocked gives a stream that has been admitted its id.
+func (c *Conn) startLocked(st *stream, out *transport.Outgoing) error {
 	err := c.checkHeaderLocked(out.Header)
 	id, ok := c.ids.Next()
 	if err == nil && !ok {
@@ -40,20 +66,15 @@ func (c *Conn) Open(ctx context.Context, out *transport.Outgoing) (transport.Str
 	if err != nil {
 		c.active--
 		c.wakeOpeningsLocked()
-		c.mu.Unlock()
-		return nil, err
+		return err
 	}
-	st := c.newStreamLocked(id, s)
-	s, st.awaitsEnd = st.handle, out.AwaitsEnd
+	c.enterLocked(st, id)
+	st.awaitsEnd = out.AwaitsEnd
 	if c.ids.Exhausted() {
 		c.startDrainLocked(&transport.Error{Scope: transport.ScopeConn, Reason: transport.ReasonNone, Text: "stream ids run out"})
 		c.drainNewsLocked()
 	}
-	if err := c.sendLocked(ctx, s, out); err != nil && !errors.Is(err, transport.ErrEnded) {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return nil
 }
 
 // opening is one that waits for a stream.
@@ -68,8 +89,7 @@ func (c *Conn) admitLocked(ctx context.Context) error {
 	if c.draining != nil {
 		return c.refusalLocked()
 	}
-	if c.freeStreamLocked() && len(c.openings) == 0 {
-		c.active++
+	if c.tryAdmitLocked() {
 		return nil
 	}
 	o := &opening{wake: make(chan struct{})}
@@ -102,6 +122,15 @@ func (c *Conn) admitLocked(ctx context.Context) error {
 		Text:        "while waiting for the peer to allow one more stream on the connection",
 		Err:         err,
 	}
+}
+
+// tryAdmitLocked is admitLocked if nothing has to be waited for.
+func (c *Conn) tryAdmitLocked() bool {
+	if !c.freeStreamLocked() || len(c.openings) > 0 {
+		return false
+	}
+	c.active++
+	return true
 }
 
 // freeStreamLocked tells whether the peer allows one more stream now.

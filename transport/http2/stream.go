@@ -99,46 +99,30 @@ type stream struct {
 	due     int
 
 	own Stream // the handle, if nobody touches it after Close
+
+	// order is what the caller has left to be sent, until the stream is opened, and
+	// ordered tells that it waits for that.
+	order   *transport.Outgoing
+	ordered bool
 }
 
-// newStreamLocked takes a core from the free list, for s to be its handle; nil is
-// the core's own.
-func (c *Conn) newStreamLocked(id uint32, s *Stream) *stream {
-	var st *stream
-	if n := len(c.free); n > 0 {
-		st = c.free[n-1]
-		c.free = c.free[:n-1]
-	} else {
-		st = new(stream)
-	}
-	if s == nil {
-		s = &st.own
-		s.c = c
-	}
+// holds makes s the handle of st.
+func (s *Stream) holds(c *Conn, st *stream) { s.c, s.st, st.handle = c, st, s }
+
+// enterLocked puts a stream in the books.
+func (c *Conn) enterLocked(st *stream, id uint32) {
 	st.id = id
 	st.contentLength = -1
 	st.sendWindow = h2.NewSendWindow(c.peer.InitialWindowSize)
 	st.window = h2.NewRecvWindow(c.streamSize)
-	st.handle, s.st = s, st
 	c.streams.put(st)
-	return st
 }
-
-// maxFree bounds the cores that a connection keeps for its next streams.
-const maxFree = 128
 
 // recycleLocked takes back the core of a stream that its user has closed.
 func (c *Conn) recycleLocked(st *stream) {
 	c.dropBufferedLocked(st)
 	buffer.Put(st.held)
-	if st.wake != nil {
-		c.waiters.give(st.wake)
-	}
-	if len(c.free) >= maxFree {
-		return
-	}
-	*st = stream{}
-	c.free = append(c.free, st)
+	c.orders.recycle(st)
 }
 
 // Conn implements [transport.Stream].
@@ -196,7 +180,12 @@ func (s *Stream) Trailer() *transport.Header {
 
 // Await implements [transport.Stream].
 func (s *Stream) Await(ctx context.Context, demand transport.Demand) ([]byte, bool, error) {
-	if w := s.leaveNote(demand); w == nil {
+	if st := s.st; st != nil && st.ordered {
+		buffered, ended, err := s.awaitOrder(ctx, st)
+		if buffered != nil || ended || err != nil {
+			return buffered, ended, err
+		}
+	} else if w := s.leaveNote(demand); w == nil {
 		s.c.mu.Lock()
 	} else if passed, err := s.waitUnlocked(ctx, w); passed != nil || err != nil {
 		return passed, false, err
@@ -288,7 +277,7 @@ func (c *Conn) deliverLocked(st *stream) {
 	st.inside--
 	if size <= quickSize {
 		st.returning = true
-		c.returning++
+		c.wave.returning.Add(1)
 	}
 	s.given.Store(theEnd)
 }
@@ -343,10 +332,10 @@ func (c *Conn) awakenedLocked(s *Stream, st *stream, err error) error {
 			c.endWaveLocked()
 		}
 	}
+	c.awakeLocked(st)
 	if err == nil {
 		return nil
 	}
-	c.awakeLocked(st)
 	if st.err == nil {
 		c.resetLocked(st, transport.ReasonCanceled, err)
 		c.flush() // the peer is to know at once
@@ -528,6 +517,9 @@ func (c *Conn) forgetHeaderLocked(st *stream) {
 // Close implements [transport.Stream].
 func (s *Stream) Close() {
 	c := s.c
+	if s.given.Load() == theEnd && s.leaveClosed() {
+		return
+	}
 	c.mu.Lock()
 	st := s.st
 	if st == nil {
@@ -541,18 +533,19 @@ func (s *Stream) Close() {
 // closeLocked is Close without the flush that must follow.
 func (c *Conn) closeLocked(s *Stream, st *stream) {
 	s.st = nil
+	c.withdrawLocked(st)
 	st.watcher = nil
 	st.lent = false
 	c.dropOutboxLocked(st)
 	if st.returning {
 		st.returning = false
-		c.returning--
+		c.wave.returning.Add(-1)
 	}
 	if st.received > 0 {
 		c.deliveredLocked()
 	}
 	c.forgetHeaderLocked(st)
-	if st.state != h2.Closed && c.err == nil {
+	if st.state != h2.Closed && st.id > 0 && c.err == nil {
 		reason := transport.ReasonCanceled
 		if (c.role == h2.Server && !st.state.CanSend()) || (c.role == h2.Client && st.ended) {
 			// RFC 9113 §8.1: the answer is complete; the rest of the request

@@ -21,6 +21,16 @@ const (
 	left
 )
 
+func newWaiter() *waiter { return &waiter{ch: make(chan struct{}, 1)} }
+
+// clear takes away a token that came too late.
+func (w *waiter) clear() {
+	select {
+	case <-w.ch:
+	default:
+	}
+}
+
 func (w *waiter) wake() {
 	select {
 	case w.ch <- struct{}{}:
@@ -118,7 +128,7 @@ type waiters struct{ free []*waiter }
 func (w *waiters) take() *waiter {
 	n := len(w.free)
 	if n == 0 {
-		return &waiter{ch: make(chan struct{}, 1)}
+		return newWaiter()
 	}
 	one := w.free[n-1]
 	w.free[n-1] = nil
@@ -127,10 +137,7 @@ func (w *waiters) take() *waiter {
 }
 
 func (w *waiters) give(one *waiter) {
-	select {
-	case <-one.ch:
-	default:
-	}
+	one.clear()
 	if len(w.free) < maxWaiters {
 		w.free = append(w.free, one)
 	}

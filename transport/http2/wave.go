@@ -17,6 +17,9 @@ import (
 type wave struct {
 	// resuming counts those that do not run yet.
 	resuming atomic.Int32
+	// returning counts callers that have been woken for the end of their calls, and
+	// have not closed their streams.
+	returning atomic.Int32
 	// heldBack tells that something is to be written when all of them run.
 	heldBack atomic.Bool
 	// gathered tells that somebody is about to gather what has been left.
@@ -26,12 +29,17 @@ type wave struct {
 // hold tells whether what is to be written can be left to receivers that do not run
 // yet. The last of them sees to it.
 func (w *wave) hold() bool {
-	if w.resuming.Load() == 0 {
+	if !w.coming() {
 		return false
 	}
 	w.heldBack.Store(true)
-	return w.resuming.Load() > 0
+	return w.coming()
 }
+
+func (w *wave) coming() bool { return w.resuming.Load() > 0 || w.returning.Load() > 0 }
+
+// near tells whether somebody is likely to write soon.
+func (w *wave) near() bool { return w.coming() || w.gathered.Load() }
 
 // resumed notes that one of them runs. It reports whether it is the last, and
 // something has been held back.
