@@ -87,7 +87,7 @@ type Channel struct {
 	// attempts keeps the memory of unary attempts that have ended.
 	attempts sync.Pool
 
-	// life ends with Close.
+	// life is the connector's, while there is one, and end ends it.
 	life context.Context
 	end  context.CancelFunc
 
@@ -133,7 +133,6 @@ func NewChannel(targetText string, cfg ChannelConfig) (*Channel, error) {
 	}
 	cfg.Registry.Add(&c.id, transport.Entity{Kind: "channel", Name: targetText, Member: c})
 	c.dialer, c.scheme = newDialer(&c.cfg)
-	c.life, c.end = context.WithCancel(context.Background())
 	c.snap.Store(&snapshot{state: Idle, changed: make(chan struct{})})
 	c.compose()
 	return c, nil
@@ -206,8 +205,11 @@ func (c *Channel) Close() error {
 		conns[s.conn] = struct{}{} // one that is not proven yet is not among them
 	}
 	c.conns = make(map[transport.Conn]struct{})
+	end := c.end
 	c.unlock()
-	c.end()
+	if end != nil {
+		end()
+	}
 	for conn := range conns {
 		conn.Close(errChannelClosed)
 	}

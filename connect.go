@@ -141,22 +141,31 @@ func (c *Channel) connect() {
 	}
 	c.setLocked(snapshot{state: Connecting, err: s.err})
 	c.early = make(map[transport.Conn]error)
+	c.life, c.end = context.WithCancel(context.Background())
 	// The connector ends with the first connection, or with the channel.
-	go c.connector()
+	go c.connector(c.life, c.end)
 }
 
 // connector makes attempts until one succeeds or the channel is closed.
-func (c *Channel) connector() {
+func (c *Channel) connector(life context.Context, end context.CancelFunc) {
+	defer func() {
+		end()
+		c.mu.Lock()
+		if c.life == life {
+			c.life, c.end = nil, nil // a channel that is connected need not keep them
+		}
+		c.mu.Unlock()
+	}()
 	// A server that accepts and closes at once must not be asked more often
 	// than one that refuses: attempts keep the first pause even after a success.
-	if !c.pause(c.nextAttempt) {
+	if !pause(life, c.nextAttempt) {
 		return
 	}
 	for failures := 0; ; failures++ {
 		wait := backoffAfter(failures)
 		began := time.Now()
 		c.nextAttempt = began.Add(backoffAfter(0))
-		ctx, cancel := context.WithTimeout(c.life, max(wait, minConnectTimeout))
+		ctx, cancel := context.WithTimeout(life, max(wait, minConnectTimeout))
 		conn, err := c.dialAll(ctx)
 		cancel()
 		if err == nil {
@@ -170,24 +179,24 @@ func (c *Channel) connector() {
 		}
 		c.setLocked(snapshot{state: TransientFailure, err: err})
 		c.unlock()
-		if !c.pause(began.Add(wait)) {
+		if !pause(life, began.Add(wait)) {
 			return
 		}
 	}
 }
 
 // pause waits until a time, and tells whether the channel still lives.
-func (c *Channel) pause(until time.Time) bool {
+func pause(life context.Context, until time.Time) bool {
 	d := time.Until(until)
 	if d <= 0 {
-		return c.life.Err() == nil
+		return life.Err() == nil
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-c.life.Done():
+	case <-life.Done():
 		return false
 	}
 }

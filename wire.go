@@ -13,6 +13,9 @@ import (
 
 // What follows is all that the RPC layer knows of HTTP/2.
 
+// netDialer tries the next address family after 250 ms (gRFC A61).
+var netDialer = net.Dialer{FallbackDelay: 250 * time.Millisecond}
+
 // newDialer returns what makes a channel's connections, and the scheme of the
 // requests on them.
 func newDialer(cfg *ChannelConfig) (dialer transport.Dialer, scheme string) {
@@ -28,8 +31,7 @@ func newDialer(cfg *ChannelConfig) (dialer transport.Dialer, scheme string) {
 	}
 	dial := cfg.DialContext
 	if dial == nil {
-		// gRFC A61: the next address family after 250 ms.
-		dial = (&net.Dialer{FallbackDelay: 250 * time.Millisecond}).DialContext
+		dial = netDialer.DialContext
 	}
 	return &networkDialer{http2.Dialer{
 		Handshaker:  secure,

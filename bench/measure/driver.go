@@ -165,6 +165,10 @@ func (d *Driver) allocs(row Row, name string) (Sample, error) {
 	return Sample{AllocCount: a.Count, AllocBytes: a.Bytes}, err
 }
 
+// idleFor is how long connections and streams have been idle when they are measured:
+// some stacks give memory back after a while.
+const idleFor = 2500 * time.Millisecond
+
 // idle measures what the processes grow by, for each connection or stream.
 func (d *Driver) idle(row Row, name string) (Sample, error) {
 	p, err := d.start(row, &Cell{Stack: name})
@@ -188,6 +192,7 @@ func (d *Driver) idle(row Row, name string) (Sample, error) {
 	if err := hold(first + row.N); err != nil {
 		return nil, err
 	}
+	time.Sleep(idleFor)
 	after, err := p.settled()
 	if err != nil {
 		return nil, err

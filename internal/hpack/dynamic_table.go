@@ -7,7 +7,7 @@ package hpack
 // counts them too, so that the memory it holds is bounded by its size.
 type dynamicTable struct {
 	// ring has a power of two of places, and grows with what the peer uses:
-	// most connections need a dozen.
+	// most connections need less than a dozen.
 	ring []entry
 	// inserted numbers the entries: the newest is inserted-1, and lives in the
 	// ring at its number modulo the ring's length.
@@ -22,7 +22,7 @@ type entry struct {
 }
 
 // minRing is the first size of a ring, in entries.
-const minRing = 16
+const minRing = 4
 
 func entrySize(name, value string) uint32 {
 	return uint32(len(name) + len(value) + FieldOverhead)

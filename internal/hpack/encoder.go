@@ -27,9 +27,10 @@ const (
 // for concurrent use.
 type Encoder struct {
 	table dynamicTable
+	// index is nil while the table is so small that looking through it is as good.
 	index *tableIndex
-	// seen has the hashes of recent fields that were not indexed.
-	seen recentSet
+	// seen has the hashes of recent fields that were not indexed; nil is none.
+	seen *recentSet
 	// told is the table's size that the peer knows of, and smallest the smallest
 	// one that it has had since then.
 	told, smallest uint32
@@ -123,6 +124,9 @@ func (e *Encoder) worthIndexing(f Field, ix Indexing, named bool, nameHash, fiel
 	if size > int(e.table.max)/2 {
 		return false
 	}
+	if e.seen == nil {
+		e.seen = new(recentSet)
+	}
 	if !named && size <= int(e.table.max)/16 && e.seen.testAndAdd(nameHash) {
 		// The name comes back, whatever the value does: one entry pays for itself
 		// by being named.
@@ -138,6 +142,11 @@ func (e *Encoder) findName(static int, hash uint64, name string) uint32 {
 		return uint32(static)
 	}
 	if e.index == nil {
+		for i := range e.table.count {
+			if e.table.at(i).name == name {
+				return staticCount + 1 + uint32(i)
+			}
+		}
 		return 0
 	}
 	for n := e.index.names[hash%indexPlaces]; e.table.holds(n); {
@@ -153,6 +162,11 @@ func (e *Encoder) findName(static int, hash uint64, name string) uint32 {
 // findField returns the number of the table's entry that equals the field.
 func (e *Encoder) findField(hash uint64, name, value string) (number uint64, ok bool) {
 	if e.index == nil {
+		for i := range e.table.count {
+			if f := e.table.at(i); f.value == value && f.name == name {
+				return e.table.inserted - 1 - uint64(i), true
+			}
+		}
 		return 0, false
 	}
 	for n := e.index.fields[hash%indexPlaces]; e.table.holds(n); {
@@ -178,10 +192,12 @@ func (e *Encoder) insert(static int, nameHash, fieldHash uint64, f Field) {
 	}
 	e.table.insert(name, strings.Clone(f.Value))
 	e.generation++
-	if e.index == nil {
-		e.index = newTableIndex()
+	switch {
+	case e.index != nil:
+		e.index.add(&e.table, nameHash, fieldHash)
+	case e.table.count > unindexed:
+		e.index = newTableIndex(&e.table)
 	}
-	e.index.add(&e.table, nameHash, fieldHash)
 }
 
 // appendLiteral appends a literal field with the given first bits and number of
@@ -211,10 +227,19 @@ const indexPlaces = 16
 // noEntry is a number that no table holds.
 const noEntry = 1<<64 - 1
 
-func newTableIndex() *tableIndex {
-	x := &tableIndex{}
+// unindexed is how many entries a table has at most that has no index.
+const unindexed = 8
+
+// newTableIndex returns the index of a table.
+func newTableIndex(t *dynamicTable) *tableIndex {
+	x := &tableIndex{links: make([]link, len(t.ring))}
 	for i := range indexPlaces {
 		x.names[i], x.fields[i] = noEntry, noEntry
+	}
+	for i := t.count - 1; i >= 0; i-- {
+		f := t.at(i)
+		nameHash := hashString(0, f.name)
+		x.put(t.inserted-1-uint64(i), nameHash, hashString(nameHash, f.value))
 	}
 	return x
 }
@@ -229,7 +254,11 @@ func (x *tableIndex) add(t *dynamicTable, nameHash, fieldHash uint64) {
 		}
 		x.links = links
 	}
-	number := t.inserted - 1
+	x.put(t.inserted-1, nameHash, fieldHash)
+}
+
+// put adds an entry, for which there is a link.
+func (x *tableIndex) put(number, nameHash, fieldHash uint64) {
 	name, field := &x.names[nameHash%indexPlaces], &x.fields[fieldHash%indexPlaces]
 	x.links[number&uint64(len(x.links)-1)] = link{name: *name, field: *field}
 	*name, *field = number, number

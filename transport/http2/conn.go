@@ -61,6 +61,7 @@ type Conn struct {
 	dialing  bool
 	met      bool // the peer speaks HTTP/2: its first frame is SETTINGS
 	reading  reading
+	rest     rest
 
 	streams streamTable
 	found   *stream // the one that was looked for last, if it is among them
@@ -200,7 +201,7 @@ func (c *Conn) failLocked(code frame.Code, err *transport.Error) {
 		c.out.bytes = frame.AppendGoAway(c.room(64+len(text)), c.goAway.Finish(c.ids.HighestRemote()), code, []byte(text))
 	}
 	close(c.failing)
-	for _, t := range []*time.Timer{c.ackTimer, c.drainTimer} {
+	for _, t := range []*time.Timer{c.ackTimer, c.drainTimer, c.rest.timer} {
 		if t != nil {
 			t.Stop()
 		}

@@ -1,6 +1,8 @@
 package http2
 
 import (
+	"runtime"
+
 	"github.com/yodelrpc/yodel/internal/h2"
 	"github.com/yodelrpc/yodel/transport"
 )
@@ -89,4 +91,29 @@ func WithoutBooks(conn transport.Conn, f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f()
+}
+
+// ConsiderRest looks whether a connection may rest, as its timer does.
+func ConsiderRest(conn transport.Conn) { conn.(*Conn).considerRest() }
+
+// RestWhile has a connection rest, and calls f when its reader has heard of that and has
+// not gone to wait.
+func RestWhile(conn transport.Conn, f func()) {
+	c := conn.(*Conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rest.due = true
+	_ = c.nc.SetReadDeadline(aLongTimeAgo)
+	for range 1000 {
+		runtime.Gosched()
+	}
+	f()
+}
+
+// TurnsOf is how often the reader of a connection has parsed what there was.
+func TurnsOf(conn transport.Conn) uint64 {
+	c := conn.(*Conn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reading.turns
 }

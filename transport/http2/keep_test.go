@@ -214,6 +214,7 @@ func TestDirect(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s, got = open(ctx)
+	reads(t, c.conn, oneSleeps) // or its memory is not made for what it waits for
 	f := data(3, string(message(n, 2)), 0)
 	c.write(headers(3, response(), 0), f[:n/2])
 	reads(t, c.conn, func(r http2.Reading) bool { return r.Direct > 0 })

@@ -63,6 +63,16 @@ func (o *orders) recycle(st *stream) {
 	}
 }
 
+// shed gives the cores back.
+func (o *orders) shed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.free = nil
+	if !o.any.Load() {
+		o.open, o.closed, o.spare.open, o.spare.closed = nil, nil, nil, nil
+	}
+}
+
 // leaveOrder leaves a call to be opened by whoever writes next, if somebody is about
 // to. It returns nil if not.
 func (c *Conn) leaveOrder(out *transport.Outgoing) *Stream {

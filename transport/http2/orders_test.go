@@ -23,23 +23,23 @@ func ordered(ctx context.Context, conn transport.Conn, header *transport.Header,
 // place makes such a call, of body, in the background, and sends what came of it.
 func place(ctx context.Context, conn transport.Conn, body string) <-chan string {
 	got := make(chan string, 1)
-	go func() {
-		s, err := ordered(ctx, conn, &transport.Header{Block: requestBlock}, []byte(body))
-		if err == nil {
-			defer s.Close()
-			var b []byte
-			if b, _, err = s.Await(ctx, everything); err == nil {
-				got <- string(b)
-				return
-			}
-		}
-		text := err.Error()
-		if te, ok := errors.AsType[*transport.Error](err); ok && te.Unprocessed {
-			text = "unprocessed"
-		}
-		got <- text
-	}()
+	go func() { got <- placeNow(ctx, conn, body) }()
 	return got
+}
+
+func placeNow(ctx context.Context, conn transport.Conn, body string) string {
+	s, err := ordered(ctx, conn, &transport.Header{Block: requestBlock}, []byte(body))
+	if err == nil {
+		defer s.Close()
+		var b []byte
+		if b, _, err = s.Await(ctx, everything); err == nil {
+			return string(b)
+		}
+	}
+	if te, ok := errors.AsType[*transport.Error](err); ok && te.Unprocessed {
+		return "unprocessed"
+	}
+	return err.Error()
 }
 
 // TestOrders would break if a call that is left to be opened by others was lost when it
@@ -184,7 +184,7 @@ func TestManyOrders(t *testing.T) {
 					go cancel()
 				}
 				text := fmt.Sprintf("%d %d %s", n, i, strings.Repeat("x", rnd.IntN(1<<rnd.IntN(14))))
-				if got := <-place(ctx, p.conn, text); got != text && !giveUp {
+				if got := placeNow(ctx, p.conn, text); got != text && !giveUp {
 					t.Errorf("%.40q came back as %.40q", text, got)
 				}
 				cancel()

@@ -14,6 +14,8 @@ func newRawSocket(net.Conn) *rawSocket { return nil }
 
 func (*rawSocket) read(*reader) (int, error) { panic("unreachable: newRawSocket returned nil") }
 
+func (*rawSocket) wait() { panic("unreachable: newRawSocket returned nil") }
+
 func (*rawSocket) poll(*reader) (int, error) { panic("unreachable: newRawSocket returned nil") }
 
 func (*rawSocket) write(*pending, bool) (int, error) { panic("unreachable: newRawSocket returned nil") }

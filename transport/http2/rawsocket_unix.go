@@ -73,6 +73,26 @@ func (s *rawSocket) readReady(fd uintptr) bool {
 	return false
 }
 
+// wait waits until there is something to read, in a few small frames. An error is
+// left to the next read.
+func (s *rawSocket) wait() {
+	looked := false
+	_ = s.conn.Read(func(fd uintptr) bool {
+		if looked {
+			return true
+		}
+		looked = true // what has come before is not told of again
+		return readable(fd)
+	})
+}
+
+// readable tells whether a read would return something at once.
+func readable(fd uintptr) bool {
+	var b [1]byte
+	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	return err != syscall.EAGAIN
+}
+
 // poll is read without waiting: n is zero if there is nothing to read. The
 // buffer stays borrowed.
 func (s *rawSocket) poll(r *reader) (n int, err error) {

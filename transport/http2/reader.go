@@ -147,9 +147,14 @@ func (c *Conn) read() (goesOn, kept bool) {
 		c.linger()
 		return false, true
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case !c.toRest(err):
 		c.fail(frame.CodeNo, c.readError(err))
 		return false, true
+	case !c.reader.incomplete():
+		c.restNow()
+		return false, false
 	}
 	return true, true
 }
@@ -217,7 +222,7 @@ func (c *Conn) armDeadline() {
 	if r.first {
 		return // the handshake's own deadline holds
 	}
-	incomplete := r.start < r.end || len(r.stash) > 0 || r.open
+	incomplete := r.incomplete()
 	if incomplete == r.hasDeadline && r.frames == r.deadlineFor {
 		return
 	}
@@ -232,6 +237,9 @@ func (c *Conn) armDeadline() {
 	}
 	c.setReadDeadline(at)
 }
+
+// incomplete tells whether a frame, or a header section, is to go on.
+func (r *reader) incomplete() bool { return r.start < r.end || len(r.stash) > 0 || r.open }
 
 // setReadDeadline leaves the deadline of a connection that failed alone.
 func (c *Conn) setReadDeadline(at time.Time) {

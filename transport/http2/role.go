@@ -71,7 +71,7 @@ func (c *Conn) stepAside() {
 	c.mu.Lock()
 	g := &c.reading
 	g.spin.chance(c.frames)
-	if !g.spin.worth() || c.streams.len() > 1 || c.accepted.running > 1 || c.needReaderLocked() ||
+	if !g.spin.worth() || c.rest.due || c.streams.len() > 1 || c.accepted.running > 1 || c.needReaderLocked() ||
 		(c.role == h2.Server && (c.streams.len() == 0 || !g.trust.given())) {
 		c.mu.Unlock()
 		return

@@ -58,14 +58,24 @@ func (s *sentBlocks) find(b *transport.Block) *sentBlock {
 	}
 	known := s.blocks[b]
 	if known == nil {
-		if s.blocks == nil || len(s.blocks) >= maxSent {
-			s.blocks = make(map[*transport.Block]*sentBlock)
-		}
 		known = &sentBlock{block: b, size: blockSize(b)}
-		s.blocks[b] = known
+		if s.last != nil {
+			s.remember(known)
+		}
 	}
 	s.last, s.known = b, known
 	return known
+}
+
+// remember adds a block to those that are known. The first needs no map.
+func (s *sentBlocks) remember(known *sentBlock) {
+	if len(s.blocks) >= maxSent {
+		clear(s.blocks)
+	}
+	if len(s.blocks) == 0 {
+		s.blocks = map[*transport.Block]*sentBlock{s.last: s.known}
+	}
+	s.blocks[known.block] = known
 }
 
 // appendHeaderLocked appends a header section, in as many frames as it needs.

@@ -47,50 +47,44 @@ const (
 
 var errClosed = errors.New("the stream is closed")
 
-// stream is a stream's state, guarded by Conn.mu.
+// stream is a stream's state, guarded by Conn.mu. There may be very many: what is small
+// is together.
 type stream struct {
-	id     uint32
-	state  h2.State
 	handle *Stream
 	// err is why the stream ended early.
 	err   error
+	id    uint32
+	state h2.State
 	reset bool // this side sent RST_STREAM
 
 	// Receiving.
 	gotHeader, gotTrailer, ended bool
-	contentLength                int64 // -1 if not announced
-	received                     int64 // payload bytes
-	buf                          []byte
-	off                          int    // buf[off:] is unread
-	more                         []byte // what follows buf
-	lent                         bool   // the reader of buf[off:] is at work on it
-	exact                        bool   // buf was made for one message, which may keep it
-	awaitsEnd                    bool   // see transport.Outgoing
-	returning                    bool   // counted in Conn.returning
-	resuming                     bool   // counted in Conn.wave
-	window                       h2.RecvWindow
-	unread                       int // bytes counted in Conn.unread
-	ahead                        int // counted in Conn.ahead
-	demand                       transport.Demand
-	need                         int
+	lent                         bool // the reader of buf[off:] is at work on it
+	exact                        bool // buf was made for one message, which may keep it
+	awaitsEnd                    bool // see transport.Outgoing
+	returning                    bool // counted in Conn.wave
+	resuming                     bool // the same
 	sleeping                     bool // Await or Header wait for wake
-	slept                        int  // how often they have waited
-	wake                         *waiter
-
 	// Sending.
 	sentHeader  bool
-	burst       int // messages since something was received
-	sendWindow  h2.SendWindow
 	sendWaiting bool // Send waits for sendWake
-	sendWake    *waiter
 	blocked     bool // listed in Conn.blocked
 	stuck       bool // what is in the outbox waits for credit
 	listed      bool // in outboxes.stuck
+	ordered     bool // the caller waits for order; it is the caller's
 
-	headerSize int // counted in Conn.headerSize
-
-	watcher transport.Watcher
-	inside  int // goroutines that sleep in a method
+	contentLength int64 // -1 if not announced
+	received      int64 // payload bytes
+	buf           []byte
+	off           int    // buf[off:] is unread
+	more          []byte // what follows buf
+	window        h2.RecvWindow
+	unread        int // bytes counted in Conn.unread
+	ahead         int // counted in Conn.ahead
+	demand        transport.Demand
+	need          int
+	slept         int // how often Await and Header have waited
+	wake          *waiter
 
 	// What the receiver has been handed is its own: held[heldOff:] is unread. due is
 	// how much it has read that is still in the books.
@@ -98,12 +92,17 @@ type stream struct {
 	heldOff int
 	due     int
 
-	own Stream // the handle, if nobody touches it after Close
+	burst      int // messages since something was received
+	sendWindow h2.SendWindow
+	sendWake   *waiter
+	// order is what the caller has left to be sent, until the stream is opened.
+	order *transport.Outgoing
 
-	// order is what the caller has left to be sent, until the stream is opened, and
-	// ordered tells that it waits for that.
-	order   *transport.Outgoing
-	ordered bool
+	headerSize int // counted in Conn.headerSize
+	inside     int // goroutines that sleep in a method
+	watcher    transport.Watcher
+
+	own Stream // the handle, if nobody touches it after Close
 }
 
 // holds makes s the handle of st.
@@ -502,8 +501,12 @@ func (c *Conn) forgetLocked(st *stream) {
 		c.active--
 		c.wakeOpeningsLocked()
 	}
-	if c.streams.len() == 0 && c.draining != nil {
+	switch {
+	case c.streams.len() > 0:
+	case c.draining != nil:
 		c.drainedLocked()
+	default:
+		c.idleLocked()
 	}
 }
 
