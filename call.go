@@ -20,8 +20,10 @@ type Call struct {
 	// and is the handler's.
 	RequestHeader metadata.MD
 
-	params *callParams
-	server *serverCall
+	// side is *callParams on a client, if there are any, and a responder on a server.
+	// The types of a server are not named here: the linker would keep them, with all
+	// their methods, in every client.
+	side any
 
 	mu   sync.Mutex
 	peer *transport.ConnInfo
@@ -50,17 +52,33 @@ func NewCall(m *Method, opts ...CallOption) *Call {
 		callParams
 	}{}
 	made.Method = m
-	made.params = &made.callParams
+	made.side = &made.callParams
 	made.RequestHeader = made.callParams.apply(nil, opts)
 	return &made.Call
 }
 
 // Add applies more options to a call that has not started.
 func (c *Call) Add(opts ...CallOption) {
-	if c.params == nil {
-		c.params = &callParams{}
+	params := c.params()
+	if params == nil {
+		params = &callParams{}
+		c.side = params
 	}
-	c.RequestHeader = c.params.apply(c.RequestHeader, opts)
+	c.RequestHeader = params.apply(c.RequestHeader, opts)
+}
+
+// params are a client's; nil if there are none.
+func (c *Call) params() *callParams {
+	params, _ := c.side.(*callParams)
+	return params
+}
+
+// responder is what a server's call can do that a client's cannot.
+type responder interface {
+	setHeader(md metadata.MD) error
+	sendHeader() error
+	setTrailer(md metadata.MD) error
+	setCompressor(compressor encoding.Compressor) error
 }
 
 var (
@@ -73,37 +91,37 @@ var (
 // sent with the first message or the status. It is an error once it is sent,
 // and if a field may not be sent.
 func (c *Call) SetHeader(md metadata.MD) error {
-	if c.server == nil {
-		return errOnlyServer
+	if r, ok := c.side.(responder); ok {
+		return r.setHeader(md)
 	}
-	return c.server.setHeader(md)
+	return errOnlyServer
 }
 
 // SendHeader sends the response's header section now.
 func (c *Call) SendHeader() error {
-	if c.server == nil {
-		return errOnlyServer
+	if r, ok := c.side.(responder); ok {
+		return r.sendHeader()
 	}
-	return c.server.sendHeader()
+	return errOnlyServer
 }
 
 // SetTrailer adds to the metadata that is sent with the status. It is an error
 // when the handler has returned, and if a field may not be sent.
 func (c *Call) SetTrailer(md metadata.MD) error {
-	if c.server == nil {
-		return errOnlyServer
+	if r, ok := c.side.(responder); ok {
+		return r.setTrailer(md)
 	}
-	return c.server.setTrailer(md)
+	return errOnlyServer
 }
 
 // SetCompressor chooses what compresses the response's messages, if the client
 // accepts it; nil compresses none. It is an error once the header section is
 // sent.
 func (c *Call) SetCompressor(compressor encoding.Compressor) error {
-	if c.server == nil {
-		return errOnlyServer
+	if r, ok := c.side.(responder); ok {
+		return r.setCompressor(compressor)
 	}
-	return c.server.setCompressor(compressor)
+	return errOnlyServer
 }
 
 // Peer describes the connection that carries the call. It is nil on a client

@@ -657,6 +657,21 @@ func TestOnDoneMayUseTheStream(t *testing.T) {
 	}
 }
 
+// TestForeignCall would break if an interceptor that passes on a Call of its own brought
+// the handler down, or the client got something else than an error.
+func TestForeignCall(t *testing.T) {
+	foreign := func(next yodel.Handler) yodel.Handler {
+		return func(ctx context.Context, call *yodel.Call, stream yodel.Stream) error {
+			return next(ctx, yodel.NewCall(call.Method), stream)
+		}
+	}
+	bothPaths(t, "unary", func(t *testing.T, cfg yodelConfig) {
+		cfg.Server.Interceptors = []yodel.ServerInterceptor{foreign}
+		ch := yodeltest.New(t, unaryServer(func(_ context.Context, req *str) (*str, error) { return req, nil }), cfg)
+		wantCode(t, unary(t.Context(), ch), status.Internal, "")
+	})
+}
+
 // Interceptors: the order, both sides, all kinds, and OnDone.
 func TestInterceptors(t *testing.T) {
 	bubble(t, "order", func(t *testing.T) {

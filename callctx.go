@@ -12,7 +12,7 @@ import (
 // call has a deadline. Its values are those of the context that Serve was given.
 type callContext struct {
 	served *served
-	call   *Call
+	call   *serverCall
 
 	// extra is nil until something of it is needed.
 	extra atomic.Pointer[contextExtra]
@@ -74,7 +74,7 @@ func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
-		if c.call.server.ctxEnd != contextLives {
+		if c.call.ctxEnd != contextLives {
 			c.done = closedChan()
 		} else {
 			c.done = make(chan struct{})
@@ -92,7 +92,7 @@ func (c *callContext) Err() error {
 func (c *callContext) ended() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.call.server.ctxEnd.err()
+	return c.call.ctxEnd.err()
 }
 
 // moreLocked returns the extra, to be changed.
@@ -108,7 +108,7 @@ func (c *callContext) moreLocked() *contextExtra {
 // watch has the stream tell of its end from now on. It is asked to when somebody
 // wants to know: few handlers do.
 func (c *callContext) watch() {
-	s := c.call.server
+	s := c.call
 	c.mu.Lock()
 	watch := !s.watched && s.ctxEnd == contextLives
 	s.watched = true
@@ -120,7 +120,7 @@ func (c *callContext) watch() {
 
 func (c *callContext) Value(key any) any {
 	if key == (callKey{}) {
-		return c.call
+		return &c.call.Call
 	}
 	if extra := c.extra.Load(); extra != nil {
 		if replaced := extra.replaced.Load(); replaced != nil {
@@ -139,7 +139,7 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 	c.watch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.call.server.ctxEnd != contextLives {
+	if c.call.ctxEnd != contextLives {
 		go f()
 		return func() bool { return false }
 	}
@@ -171,7 +171,7 @@ func (c *callContext) expireIn(timeout time.Duration, expired func()) {
 // cancel ends the context, with a cause unless that is nil. It reports whether it
 // was the first to do so.
 func (c *callContext) cancel(end contextEnd, cause error) bool {
-	s := c.call.server
+	s := c.call
 	c.mu.Lock()
 	if s.ctxEnd != contextLives {
 		c.mu.Unlock()

@@ -77,7 +77,7 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 		return nil, contextError(ctx, "before the call was sent", nil)
 	}
 	s := &clientStream{attempt: c.borrowAttempt(), call: call, ctx: closable{Context: ctx}}
-	params := call.params
+	params := call.params()
 	if params == nil {
 		params = &callParams{}
 	}

@@ -175,14 +175,14 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 		return
 	}
 	call := &serverCall{request: r, stream: stream}
-	call.Call = Call{Method: r.route.method, server: call, peer: stream.Conn().Info()}
+	call.Call = Call{Method: r.route.method, side: call, peer: stream.Conn().Info()}
 	if call.RequestHeader = r.parsed.Metadata; shared {
 		call.RequestHeader = r.parsed.Metadata.Clone() // the handler may change it
 	}
 	if kind := r.route.method.Kind; !kind.oneRequest() || !kind.oneResponse() {
 		call.extra = new(serverExtra)
 	}
-	call.ctx = callContext{served: v, call: &call.Call}
+	call.ctx = callContext{served: v, call: call}
 	call.serve(timeout)
 }
 

@@ -42,7 +42,7 @@ func (d *drivenStreams) close() {
 func drive(ctx context.Context, caller Caller, m *Method, req, resp any, opts []CallOption) error {
 	call := &drivenCall{}
 	call.Method = m
-	call.params = &call.callParams
+	call.side = &call.callParams
 	call.driven = &call.streams
 	call.RequestHeader = call.apply(nil, opts)
 	// Also when the program's own code panics.

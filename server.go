@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/yodelrpc/yodel/encoding"
+	"github.com/yodelrpc/yodel/status"
 	"github.com/yodelrpc/yodel/transport"
 	"github.com/yodelrpc/yodel/transport/http2"
 )
@@ -149,7 +150,11 @@ func (s *Server) setCodecs(given []encoding.Codec) {
 // compose builds the interceptor chain, once.
 func (s *Server) compose() {
 	handle := Handler(func(ctx context.Context, call *Call, stream Stream) error {
-		return call.server.request.route.handler(ctx, call, stream)
+		own, ok := call.side.(*serverCall)
+		if !ok {
+			return status.New(status.Internal, "server: an interceptor has passed on a Call that it made itself")
+		}
+		return own.request.route.handler(ctx, call, stream)
 	})
 	for _, interceptor := range slices.Backward(s.cfg.Interceptors) {
 		handle = interceptor(handle)

@@ -50,6 +50,7 @@ type serverCall struct {
 
 var (
 	_ Stream            = (*serverCall)(nil)
+	_ responder         = (*serverCall)(nil)
 	_ transport.Watcher = (*serverCall)(nil)
 )
 

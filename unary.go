@@ -42,18 +42,19 @@ func exchange(stream Stream, req, resp any) error {
 // deliver does what ReceiveHeader asked for. The stream has received something,
 // or has been closed: there is nothing to wait for.
 func (c *Call) deliver(stream Stream) {
-	if c.params == nil || c.params.receiveHeader == nil {
+	p := c.params()
+	if p == nil || p.receiveHeader == nil {
 		return
 	}
 	if md, err := stream.Header(); err == nil {
-		*c.params.receiveHeader = md
+		*p.receiveHeader = md
 	}
 }
 
 // deliverTrailer does what ReceiveTrailer asked for.
 func (c *Call) deliverTrailer(stream Stream) {
-	if c.params != nil && c.params.receiveTrailer != nil {
-		*c.params.receiveTrailer = stream.Trailer()
+	if p := c.params(); p != nil && p.receiveTrailer != nil {
+		*p.receiveTrailer = stream.Trailer()
 	}
 }
 
