@@ -22,9 +22,9 @@ import (
 const (
 	// patience is how long the call may take: more than h2specd waits for what
 	// it wants to see.
-	patience = 2200 * time.Millisecond
+	patience = 3 * time.Second
 	// atMost ends the program, whatever holds it up.
-	atMost = 2800 * time.Millisecond
+	atMost = 3600 * time.Millisecond
 )
 
 func main() {
