@@ -227,11 +227,11 @@ func (s *clientStream) CloseSend() error {
 	if s.method.Kind.oneRequest() {
 		return s.sent(s.openWith(nil, true))
 	}
-	err := s.sent(s.stream.Send(s.ctx.Context, &transport.Outgoing{End: true}))
-	if errors.Is(err, io.EOF) {
-		return nil
+	err := s.stream.Send(s.ctx.Context, &transport.Outgoing{End: true})
+	if errors.Is(err, transport.ErrEnded) {
+		return nil // as if it had been known: Receive says how
 	}
-	return err
+	return s.sent(err)
 }
 
 // sent looks at the error of sending, with the sending turn.

@@ -66,9 +66,10 @@ func run(ctx context.Context, target string) error {
 	_, err = apipb.NewApiClient(channel).ApiEndpoint(ctx, &apipb.ApiRequest{UserName: "h2specd"})
 	// For whoever runs it by hand.
 	fmt.Println(status.CodeOf(err), err)
-	// h2specd may not have sent all of its frames yet.
+	// h2specd may not have sent all of its frames yet. A call may have ended before its
+	// channel is Ready.
 	for state := range channel.States(ctx) {
-		if state != yodel.Ready {
+		if state != yodel.Ready && state != yodel.Connecting {
 			break
 		}
 	}
