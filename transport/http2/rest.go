@@ -57,8 +57,12 @@ func (c *Conn) shedLocked() {
 	c.streams, c.found = streamTable{}, nil
 	c.orders.shed()
 	c.waiters.free = nil
-	c.accepted.queue = nil
-	c.out.refs, c.writing.refs = nil, nil
+	if c.accepted.waiting() == 0 { // streams that are over may still wait for a handler
+		c.accepted.queue = nil
+	}
+	if !c.out.any() {
+		c.out.refs, c.writing.refs = nil, nil
+	}
 	if g := &c.reading; g.steward != nil && !g.armed {
 		g.steward = nil
 	}

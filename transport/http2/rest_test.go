@@ -195,3 +195,48 @@ func TestRestKeepsTime(t *testing.T) {
 	http2.RestWhile(c.conn, func() {})
 	within(t, "the end of a connection with half a frame", c.conn.Done(), patience)
 }
+
+// TestRestKeepsTheQueue would break if a server that rests forgot streams that wait for a
+// handler: they are over, but what they hold is in the books.
+func TestRestKeepsTheQueue(t *testing.T) {
+	var once sync.Once
+	conns, block := make(chan transport.Conn, 1), make(chan struct{})
+	cfg := http2.Config{Limits: http2.Limits{RunningHandlers: 1, ResetBurst: -1}}
+	p := newPair(t, "tcp", handlerFunc(func(s transport.Stream, h *transport.Header) {
+		once.Do(func() {
+			conns <- s.Conn()
+			<-block // whatever becomes of its stream
+		})
+		echo(s, h)
+	}), cfg, http2.Config{})
+	var streams []transport.Stream
+	for range 3 {
+		header := &transport.Header{Block: requestBlock, More: []transport.Field{{Name: "x-more", Value: strings.Repeat("v", 100)}}}
+		s, err := p.conn.Open(t.Context(), &transport.Outgoing{Header: header})
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams = append(streams, s)
+	}
+	server := <-conns
+	books := func(ok func(http2.Books) bool) {
+		t.Helper()
+		for deadline := time.Now().Add(patience); !ok(http2.BooksOf(server)); runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Fatalf("the books have %+v", http2.BooksOf(server))
+			}
+		}
+	}
+	books(func(b http2.Books) bool { return b.Waiting == 2 })
+	for _, s := range streams {
+		s.Close()
+	}
+	books(func(b http2.Books) bool { return b.Streams == 0 })
+	doze(t, 1, func() { http2.ConsiderRest(server) })
+	if b := http2.BooksOf(server); b.Waiting != 2 {
+		t.Errorf("%d streams wait, want 2", b.Waiting)
+	}
+	close(block)
+	callOK(t, p.conn)
+	books(func(b http2.Books) bool { return b.Waiting == 0 && b.Running == 0 })
+}
