@@ -165,8 +165,9 @@ func (d *Driver) allocs(row Row, name string) (Sample, error) {
 	return Sample{AllocCount: a.Count, AllocBytes: a.Bytes}, err
 }
 
-// idleFor is how long connections and streams have been idle when they are measured:
-// some stacks give memory back after a while.
+// idleFor is how long connections and streams have been idle when they are measured. A
+// stack in another process may give memory back after a while, and says nothing when it
+// does: there is only time to wait for. It is the same for all.
 const idleFor = 2500 * time.Millisecond
 
 // idle measures what the processes grow by, for each connection or stream.

@@ -215,6 +215,28 @@ func TestManyEntries(t *testing.T) {
 	}
 }
 
+// TestIndexOfAnyTable would break if an entry was not found again: while the table is
+// small and has no index, when it gets one, or with one.
+func TestIndexOfAnyTable(t *testing.T) {
+	e := NewEncoder()
+	field := func(i int) Field { return Field{Name: "x-name-" + strconv.Itoa(i), Value: strconv.Itoa(i)} }
+	for n := range 3 * unindexed {
+		e.AppendField(nil, field(n), IndexAlways)
+		if indexed := e.index != nil; indexed != (n+1 > unindexed) {
+			t.Errorf("with %d entries there is an index: %v", n+1, indexed)
+		}
+		for i := range n + 1 {
+			if got := e.AppendField(nil, field(i), IndexAlways); len(got) != 1 {
+				t.Fatalf("entry %d of %d is not found: it takes %d bytes", i, n+1, len(got))
+			}
+			other := Field{Name: field(i).Name, Value: ""}
+			if got := e.AppendField(nil, other, IndexNever); len(got) >= len(other.Name) {
+				t.Fatalf("the name of entry %d of %d is not found: it takes %d bytes", i, n+1, len(got))
+			}
+		}
+	}
+}
+
 // TestEncoderGeneration would break if a remembered block were sent when it
 // means something else, or could never be sent again.
 func TestEncoderGeneration(t *testing.T) {

@@ -58,3 +58,13 @@ func TestSpinnersAreBounded(t *testing.T) {
 		t.Errorf("look returned %d, %d, %v; want nothing, as if in vain", n, polls, err)
 	}
 }
+
+// TestHandsLittle would break if receivers were handed the memory of large messages: what
+// follows them is put there, too, while they are read.
+func TestHandsLittle(t *testing.T) {
+	for size, want := range map[int]bool{0: false, 1: true, quickSize: true, quickSize + 1: false} {
+		if got := new(Conn).handLocked(&stream{buf: make([]byte, size)}); got != want {
+			t.Errorf("%d bytes are handed over: %v, want %v", size, got, want)
+		}
+	}
+}

@@ -74,7 +74,7 @@ func (c *Conn) flushSoon() {
 
 func (c *Conn) startFlusherLocked(yield bool) {
 	c.flushing = true
-	c.wave.gathered.Store(true)
+	c.wave.gathering.Store(true)
 	go func() {
 		if yield {
 			runtime.Gosched()
@@ -94,7 +94,7 @@ func (c *Conn) flushNow(yield bool) {
 		return
 	}
 	c.flushing = true
-	c.wave.gathered.Store(true)
+	c.wave.gathering.Store(true)
 	c.mu.Unlock()
 	if c.raw == nil {
 		go c.writeAllSoon(yield)
@@ -156,7 +156,7 @@ func (c *Conn) finishWrite() {
 func (c *Conn) nextPending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wave.gathered.Store(false)
+	c.wave.gathering.Store(false)
 	c.wave.heldBack.Store(false)
 	c.gatherLocked()
 	if !c.out.any() {

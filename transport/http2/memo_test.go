@@ -65,3 +65,19 @@ func TestOffendersPace(t *testing.T) {
 		}
 	}
 }
+
+// TestSentBlocksAreRemembered would break if a block was forgotten when another one is
+// sent, be it the first that was alone.
+func TestSentBlocksAreRemembered(t *testing.T) {
+	var s sentBlocks
+	blocks := []*transport.Block{{Path: "/a"}, {Path: "/b"}, {Path: "/c"}}
+	known := make([]*sentBlock, len(blocks))
+	for i, b := range blocks {
+		known[i] = s.find(b)
+	}
+	for i, b := range blocks {
+		if s.find(b) != known[i] {
+			t.Errorf("block %d has been forgotten", i)
+		}
+	}
+}

@@ -17,7 +17,7 @@ type orders struct {
 	// about.
 	open, closed []*stream
 	size         int
-	any          atomic.Bool // there are such
+	any          atomic.Bool // one of them is not empty
 	// free are cores to use again.
 	free []*stream
 
@@ -80,15 +80,7 @@ func (c *Conn) leaveOrder(out *transport.Outgoing) *Stream {
 		return nil
 	}
 	s, worth := c.orders.add(c, out)
-	if c.wave.gathered.Load() || !worth && c.wave.hold() {
-		return s
-	}
-	c.mu.Lock()
-	if worth && !c.turn && !c.corked {
-		c.flushNow(false) // as for what outboxes have
-	} else {
-		c.flush()
-	}
+	c.writeLeft(worth, true)
 	return s
 }
 
@@ -107,9 +99,7 @@ func (o *orders) add(c *Conn, out *transport.Outgoing) (s *Stream, worth bool) {
 	st.order, st.ordered = out, true
 	o.open = append(o.open, st)
 	o.any.Store(true)
-	before := o.size
-	o.size += len(out.Data) + orderSize
-	return s, before/leaveSize != o.size/leaveSize
+	return s, addLeft(&o.size, len(out.Data)+orderSize)
 }
 
 // leaveClosed leaves a call that has ended to be closed by whoever writes next, if

@@ -39,7 +39,7 @@ type outboxes struct {
 	// both.
 	full []*Stream
 	size int
-	any  atomic.Bool // there are such
+	any  atomic.Bool // full is not empty
 	// spare is memory for the next full.
 	spare []*Stream
 	// stuck wait for the connection's window.
@@ -63,7 +63,7 @@ func (s *Stream) Append(data []byte) bool {
 	o.append(data, prompt)
 	o.mu.Unlock()
 	if first {
-		s.c.leave(s, len(data), prompt)
+		s.c.writeLeft(s.c.outboxes.add(s, len(data)), prompt)
 	}
 	return true
 }
@@ -83,23 +83,6 @@ func (o *outbox) append(data []byte, alone bool) {
 	o.buf = append(o.buf, data...)
 }
 
-// leave sees to it that the n bytes that s has left are sent.
-func (c *Conn) leave(s *Stream, n int, prompt bool) {
-	worth := c.outboxes.add(s, n)
-	if c.wave.gathered.Load() || !worth && c.wave.hold() {
-		return
-	}
-	c.mu.Lock()
-	switch {
-	case !prompt:
-		c.flushSoon()
-	case worth && !c.turn && !c.corked:
-		c.flushNow(false) // others are about to send, but the peer is to be at work meanwhile
-	default:
-		c.flush()
-	}
-}
-
 // add lists a stream that has left n bytes. It reports whether they have made it so
 // much that it is worth a write of its own.
 func (b *outboxes) add(s *Stream, n int) (worth bool) {
@@ -107,9 +90,7 @@ func (b *outboxes) add(s *Stream, n int) (worth bool) {
 	defer b.mu.Unlock()
 	b.full = append(b.full, s)
 	b.any.Store(true)
-	before := b.size
-	b.size += n
-	return before/leaveSize != b.size/leaveSize
+	return addLeft(&b.size, n)
 }
 
 // takeLocked takes all streams off the list.

@@ -38,13 +38,13 @@ func doze(t *testing.T, n int, meanwhile func()) {
 }
 
 // serverOf makes a call, and returns the server's end of the connection.
-func serverOf(t *testing.T, network string, cfg http2.Config) (p *pair, server transport.Conn) {
+func serverOf(t *testing.T, network string) (p *pair, server transport.Conn) {
 	conns := make(chan transport.Conn, 1)
 	var once sync.Once
 	p = newPair(t, network, handlerFunc(func(s transport.Stream, h *transport.Header) {
 		once.Do(func() { conns <- s.Conn() })
 		echo(s, h)
-	}), cfg, cfg)
+	}), http2.Config{}, http2.Config{})
 	callOK(t, p.conn)
 	return p, <-conns
 }
@@ -61,7 +61,7 @@ func callOK(t *testing.T, conn transport.Conn) {
 func TestRest(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			p, server := serverOf(t, network, http2.Config{})
+			p, server := serverOf(t, network)
 			ends := []transport.Conn{p.conn, server}
 			for range 20 {
 				doze(t, 2, func() {
@@ -82,14 +82,14 @@ func TestRest(t *testing.T) {
 
 // TestRestsByItself would break if nobody looked whether a connection is idle.
 func TestRestsByItself(t *testing.T) {
-	serverOf(t, "tcp", http2.Config{})
+	serverOf(t, "tcp")
 	doze(t, 2, func() {})
 }
 
 // TestNoRest would break if a connection that has streams, or one of a kind that cannot,
 // was taken for idle.
 func TestNoRest(t *testing.T) {
-	p, server := serverOf(t, "tcp", http2.Config{})
+	p, server := serverOf(t, "tcp")
 	s, err := p.conn.Open(t.Context(), &transport.Outgoing{Header: &transport.Header{Block: requestBlock}})
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestRestEnds(t *testing.T) {
 		"a drain":    func(_, server transport.Conn) { server.Drain() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, server := serverOf(t, "tcp", http2.Config{})
+			p, server := serverOf(t, "tcp")
 			doze(t, 2, func() {
 				http2.ConsiderRest(p.conn)
 				http2.ConsiderRest(server)
@@ -129,7 +129,7 @@ func TestRestEnds(t *testing.T) {
 // TestRestAtAnyTime would break if what comes while a connection is about to rest were
 // lost, or taken for late.
 func TestRestAtAnyTime(t *testing.T) {
-	p, server := serverOf(t, "tcp", http2.Config{})
+	p, server := serverOf(t, "tcp")
 	stop := make(chan struct{})
 	var others, callers sync.WaitGroup
 	for _, end := range []transport.Conn{p.conn, server} {
@@ -165,7 +165,7 @@ func TestRestAtAnyTime(t *testing.T) {
 // TestRestsWhenIdle would break if a connection rested that has had something to do since
 // the last look.
 func TestRestsWhenIdle(t *testing.T) {
-	p, _ := serverOf(t, "tcp", http2.Config{})
+	p, _ := serverOf(t, "tcp")
 	callOK(t, p.conn)
 	http2.ConsiderRest(p.conn)
 	if http2.FreeOf(p.conn) == 0 {

@@ -236,7 +236,7 @@ func (s *Stream) awaitLocked(ctx context.Context, demand transport.Demand) ([]by
 		c.demandLocked(st, need)
 		err := c.sleepLocked(ctx, st)
 		if given := s.given.Load(); err == nil && given == message {
-			return s.received(), false, nil
+			return s.passed(), false, nil
 		} else if err == nil && given == theEnd {
 			return st.buf[st.off:], true, nil
 		}

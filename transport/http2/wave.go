@@ -8,26 +8,27 @@ import (
 	"github.com/yodelrpc/yodel/transport"
 )
 
-// wave is the receivers that turns of the reader have woken, other than for the end
-// of their calls. One whose stream has been in use for a while takes the connection's
-// lock neither to get its message, nor to answer, nor to wait again: two processors
-// that take it in turns work at half their speed. It is handed the message, leaves its
-// answer in the outbox, and a note there that it waits; what all of them have left is
-// gathered at once.
+// wave is the receivers that turns of the reader have woken. Those whose streams have
+// been in use for a while take the connection's lock neither to get a message, nor to
+// answer, nor to wait again: two processors that take it in turns work at half their
+// speed. They are passed the message, leave their answers in outboxes, and notes there
+// that they wait; what all of them have left is gathered at once. Callers of unary
+// calls leave orders.
 type wave struct {
-	// resuming counts those that do not run yet.
+	// resuming counts those that have been woken for something else than the end of
+	// their calls, and do not run yet.
 	resuming atomic.Int32
-	// returning counts callers that have been woken for the end of their calls, and
-	// have not closed their streams.
+	// returning counts those that have been woken for the end, and have not closed
+	// their streams.
 	returning atomic.Int32
 	// heldBack tells that something is to be written when all of them run.
 	heldBack atomic.Bool
-	// gathered tells that somebody is about to gather what has been left.
-	gathered atomic.Bool
+	// gathering tells that somebody is about to gather what has been left.
+	gathering atomic.Bool
 }
 
-// hold tells whether what is to be written can be left to receivers that do not run
-// yet. The last of them sees to it.
+// hold tells whether what is to be written can be left to those who are counted. The
+// last of them sees to it.
 func (w *wave) hold() bool {
 	if !w.coming() {
 		return false
@@ -39,11 +40,36 @@ func (w *wave) hold() bool {
 func (w *wave) coming() bool { return w.resuming.Load() > 0 || w.returning.Load() > 0 }
 
 // near tells whether somebody is likely to write soon.
-func (w *wave) near() bool { return w.coming() || w.gathered.Load() }
+func (w *wave) near() bool { return w.coming() || w.gathering.Load() }
 
-// resumed notes that one of them runs. It reports whether it is the last, and
+// resumed notes that one of those who resume runs. It reports whether it is the last, and
 // something has been held back.
 func (w *wave) resumed() bool { return w.resuming.Add(-1) == 0 && w.heldBack.Load() }
+
+// addLeft adds n bytes to what has been left. It reports whether they make it so much
+// that it is worth a write of its own.
+func addLeft(size *int, n int) (worth bool) {
+	before := *size
+	*size += n
+	return before/leaveSize != *size/leaveSize
+}
+
+// writeLeft sees to it that what has been left is written. worth is what addLeft has
+// said, and prompt tells that somebody may wait for it.
+func (c *Conn) writeLeft(worth, prompt bool) {
+	if c.wave.gathering.Load() || !worth && c.wave.hold() {
+		return
+	}
+	c.mu.Lock()
+	switch {
+	case !prompt:
+		c.flushSoon()
+	case worth && !c.turn && !c.corked:
+		c.flushNow(false) // others are about to send, but the peer is to be at work meanwhile
+	default:
+		c.flush()
+	}
+}
 
 // endWaveLocked has what was held back written as soon as this goroutine has done its
 // part.
@@ -76,9 +102,8 @@ func (c *Conn) passLocked(st *stream) {
 	st.handle.given.Store(message)
 }
 
-// received returns what the receiver has been passed, and lets it answer in the same
-// way.
-func (s *Stream) received() []byte {
+// passed returns what the receiver has been passed, and lets it leave its answer.
+func (s *Stream) passed() []byte {
 	c := s.c
 	s.given.Store(nothing)
 	s.letLeave(true)
@@ -126,7 +151,7 @@ func (s *Stream) waitUnlocked(ctx context.Context, w *waiter) ([]byte, error) {
 	err := w.wait(ctx)
 	w.leave(&c.chain)
 	if err == nil && s.given.Load() == message {
-		return s.received(), nil
+		return s.passed(), nil
 	}
 	c.mu.Lock()
 	c.readNoteLocked(s, st)
