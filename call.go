@@ -62,7 +62,9 @@ func (c *Call) Add(opts ...CallOption) {
 	params := c.params()
 	if params == nil {
 		params = &callParams{}
-		c.side = params
+		if c.side == nil { // a server's call has started: they are for nothing
+			c.side = params
+		}
 	}
 	c.RequestHeader = params.apply(c.RequestHeader, opts)
 }

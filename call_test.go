@@ -672,6 +672,27 @@ func TestForeignCall(t *testing.T) {
 	})
 }
 
+// TestAddOnAServer would break if options, which are for calls that have not started, made
+// a server's call useless.
+func TestAddOnAServer(t *testing.T) {
+	add := func(next yodel.Handler) yodel.Handler {
+		return func(ctx context.Context, call *yodel.Call, stream yodel.Stream) error {
+			call.Add(yodel.WaitForReady())
+			if err := call.SetHeader(metadata.MD{{Name: "x", Value: "1"}}); err != nil {
+				t.Error(err)
+			}
+			return next(ctx, call, stream)
+		}
+	}
+	bothPaths(t, "unary", func(t *testing.T, cfg yodelConfig) {
+		cfg.Server.Interceptors = []yodel.ServerInterceptor{add}
+		ch := yodeltest.New(t, unaryServer(func(_ context.Context, req *str) (*str, error) { return req, nil }), cfg)
+		if err := unary(t.Context(), ch); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Interceptors: the order, both sides, all kinds, and OnDone.
 func TestInterceptors(t *testing.T) {
 	bubble(t, "order", func(t *testing.T) {

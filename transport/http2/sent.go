@@ -69,10 +69,7 @@ func (s *sentBlocks) find(b *transport.Block) *sentBlock {
 
 // remember adds a block to those that are known. The first needs no map.
 func (s *sentBlocks) remember(known *sentBlock) {
-	if len(s.blocks) >= maxSent {
-		clear(s.blocks)
-	}
-	if len(s.blocks) == 0 {
+	if len(s.blocks) == 0 || len(s.blocks) >= maxSent {
 		s.blocks = map[*transport.Block]*sentBlock{s.last: s.known}
 	}
 	s.blocks[known.block] = known
