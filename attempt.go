@@ -66,7 +66,7 @@ func (a *attempt) begin(c *Channel, m *Method, p *callParams, header metadata.MD
 	a.ch, a.method, a.block, a.header = c, m, block, header
 	a.waitForReady, a.compressor = p.waitForReady, c.compressor(p)
 	a.messenger = messenger{
-		codec: c.cfg.Codec, maxReceive: c.limits.receive, maxSend: c.limits.send,
+		codec: c.codec, maxReceive: c.limits.receive, maxSend: c.limits.send,
 		side: clientText, path: block.Path,
 	}
 	if p.codec != nil {
@@ -91,7 +91,7 @@ func (c *Channel) compressor(p *callParams) encoding.Compressor {
 	if p.compressor != nil {
 		return p.compressor
 	}
-	return c.cfg.Compressor
+	return c.requestCompressor
 }
 
 // seal returns msg in an envelope, in a buffer to give back.

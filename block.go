@@ -46,10 +46,10 @@ func (c *Channel) block(m *Method, p *callParams) (*transport.Block, error) {
 
 func (c *Channel) addUsualBlock(m *Method) (*transport.Block, error) {
 	encoding := ""
-	if c.cfg.Compressor != nil {
-		encoding = c.cfg.Compressor.Name()
+	if c.requestCompressor != nil {
+		encoding = c.requestCompressor.Name()
 	}
-	b, err := c.newBlock(m, c.cfg.Codec.Name(), encoding)
+	b, err := c.newBlock(m, c.codec.Name(), encoding)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (c *Channel) addUsualBlock(m *Method) (*transport.Block, error) {
 }
 
 func (c *Channel) unusualBlock(m *Method, p *callParams) (*transport.Block, error) {
-	key := blockKey{method: m, subtype: c.cfg.Codec.Name()}
+	key := blockKey{method: m, subtype: c.codec.Name()}
 	if p.codec != nil {
 		key.subtype = p.codec.Name()
 	}

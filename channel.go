@@ -66,13 +66,16 @@ type ChannelConfig struct {
 // first call needs it.
 type Channel struct {
 	target    target
-	cfg       ChannelConfig
 	id        transport.ID
+	registry  *transport.Registry
 	log       *slog.Logger
 	dialer    transport.Dialer
 	scheme    string
 	userAgent string
+	codec     encoding.Codec
 	limits    limits
+	// requestCompressor is of requests; nil is none.
+	requestCompressor encoding.Compressor
 	// accepted are the compressors of responses, and acceptNames their list.
 	accepted    []encoding.Compressor
 	acceptNames string
@@ -95,8 +98,8 @@ type Channel struct {
 	nextAttempt time.Time
 
 	mu sync.Mutex
-	// conns are all connections that have not ended.
-	conns map[transport.Conn]struct{}
+	// conns are all connections that have not ended: those that drain, and one more.
+	conns []transport.Conn
 	// early are connections that ended before adopt; nil when nothing connects.
 	early map[transport.Conn]error
 	// transitions wait to be logged by unlock.
@@ -115,9 +118,9 @@ func NewChannel(targetText string, cfg ChannelConfig) (*Channel, error) {
 		return nil, err
 	}
 	c := &Channel{
-		target: t, cfg: cfg, log: cfg.Logger,
+		target: t, registry: cfg.Registry, log: cfg.Logger,
+		codec: cfg.Codec, requestCompressor: cfg.Compressor,
 		limits: newLimits(cfg.MaxReceiveBytes, cfg.MaxSendBytes),
-		conns:  make(map[transport.Conn]struct{}),
 	}
 	if c.userAgent, err = protocol.UserAgent(cfg.UserAgent, version); err != nil {
 		return nil, fmt.Errorf("yodel: ChannelConfig.UserAgent: %w", err)
@@ -125,16 +128,16 @@ func NewChannel(targetText string, cfg ChannelConfig) (*Channel, error) {
 	if err := c.setAuthority(cfg.Authority); err != nil {
 		return nil, err
 	}
-	if c.cfg.Codec == nil {
-		c.cfg.Codec = encoding.Proto{}
+	if c.codec == nil {
+		c.codec = encoding.Proto{}
 	}
 	if c.accepted, c.acceptNames, err = acceptedCompressors(cfg.Compressors); err != nil {
 		return nil, fmt.Errorf("yodel: ChannelConfig.Compressors: %w", err)
 	}
 	cfg.Registry.Add(&c.id, transport.Entity{Kind: "channel", Name: targetText, Member: c})
-	c.dialer, c.scheme = newDialer(&c.cfg)
-	c.snap.Store(&snapshot{state: Idle, changed: make(chan struct{})})
-	c.compose()
+	c.dialer, c.scheme = newDialer(&cfg)
+	c.snap.Store(&snapshot{state: Idle})
+	c.compose(cfg.Interceptors)
 	return c, nil
 }
 
@@ -157,12 +160,12 @@ func (c *Channel) setAuthority(authority string) error {
 }
 
 // compose builds the interceptor chain, once.
-func (c *Channel) compose() {
-	if len(c.cfg.Interceptors) == 0 {
+func (c *Channel) compose(interceptors []ClientInterceptor) {
+	if len(interceptors) == 0 {
 		return
 	}
 	invoker := c.start
-	for _, interceptor := range slices.Backward(c.cfg.Interceptors) {
+	for _, interceptor := range slices.Backward(interceptors) {
 		invoker = interceptor(invoker)
 	}
 	c.invoker = invoker
@@ -201,19 +204,19 @@ func (c *Channel) Close() error {
 	}
 	c.setLocked(snapshot{state: Shutdown, err: errChannelClosed})
 	conns := c.conns
-	if s.conn != nil {
-		conns[s.conn] = struct{}{} // one that is not proven yet is not among them
+	if s.conn != nil && !slices.Contains(conns, s.conn) {
+		conns = append(conns, s.conn) // it is not proven yet
 	}
-	c.conns = make(map[transport.Conn]struct{})
+	c.conns = nil
 	end := c.end
 	c.unlock()
 	if end != nil {
 		end()
 	}
-	for conn := range conns {
+	for _, conn := range conns {
 		conn.Close(errChannelClosed)
 	}
-	c.cfg.Registry.Remove(c.id)
+	c.registry.Remove(c.id)
 	return nil
 }
 

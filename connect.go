@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/yodelrpc/yodel/status"
@@ -60,7 +61,7 @@ func (c *Channel) pick(ctx context.Context, waitForReady bool) (transport.Conn, 
 			continue
 		}
 		select {
-		case <-s.changed:
+		case <-c.changed(s):
 		case <-ctx.Done():
 			return nil, c.stillConnecting(ctx, began)
 		}
@@ -98,7 +99,7 @@ func (c *Channel) WaitReady(ctx context.Context) error {
 			continue
 		}
 		select {
-		case <-s.changed:
+		case <-c.changed(s):
 		case <-ctx.Done():
 			return &notReadyError{
 				target: c.target.text, state: c.State(), waited: time.Since(began),
@@ -234,7 +235,7 @@ func (c *Channel) adopt(conn transport.Conn) {
 	case gone:
 		c.setLocked(snapshot{state: Idle, err: why})
 	default:
-		c.conns[conn] = struct{}{}
+		c.conns = append(c.conns, conn)
 		c.setLocked(snapshot{state: Ready, conn: conn})
 	}
 	c.unlock()
@@ -245,12 +246,13 @@ func (c *Channel) drop(conn transport.Conn, why error, ended bool) {
 	c.mu.Lock()
 	defer c.unlock()
 	s := c.snap.Load()
-	if _, known := c.conns[conn]; !known && c.early != nil {
+	at := slices.Index(c.conns, conn)
+	if at < 0 && c.early != nil {
 		// It ended between its handshake and adopt.
 		c.early[conn] = why
 	}
-	if ended {
-		delete(c.conns, conn)
+	if at >= 0 && ended {
+		c.conns = slices.Delete(c.conns, at, at+1)
 	}
 	switch {
 	case s.conn != conn:

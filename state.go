@@ -49,8 +49,21 @@ type snapshot struct {
 	conn transport.Conn
 	// err is the last failure to connect, or why the last connection ended.
 	err error
-	// changed is closed when another snapshot has replaced this one.
+	// changed is nil until somebody waits; see Channel.changed. Channel.mu guards it.
 	changed chan struct{}
+}
+
+// changed returns what is closed when another snapshot has replaced s.
+func (c *Channel) changed(s *snapshot) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+		if c.snap.Load() != s {
+			close(s.changed)
+		}
+	}
+	return s.changed
 }
 
 // State returns the channel's state. It does not make it connect.
@@ -73,7 +86,7 @@ func (c *Channel) States(ctx context.Context) iter.Seq[State] {
 				return
 			}
 			select {
-			case <-s.changed:
+			case <-c.changed(s):
 			case <-ctx.Done():
 				return
 			}
@@ -84,9 +97,10 @@ func (c *Channel) States(ctx context.Context) iter.Seq[State] {
 // setLocked replaces the snapshot. It is called with c.mu.
 func (c *Channel) setLocked(next snapshot) {
 	old := c.snap.Load()
-	next.changed = make(chan struct{})
 	c.snap.Store(&next)
-	close(old.changed)
+	if old.changed != nil {
+		close(old.changed)
+	}
 	if old.state != next.state && c.log != nil {
 		c.transitions = append(c.transitions, transition{old.state, next.state, next.err})
 	}

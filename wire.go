@@ -3,6 +3,7 @@ package yodel
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"time"
 
@@ -33,21 +34,31 @@ func newDialer(cfg *ChannelConfig) (dialer transport.Dialer, scheme string) {
 	if dial == nil {
 		dial = netDialer.DialContext
 	}
-	return &networkDialer{http2.Dialer{
-		Handshaker:  secure,
-		DialContext: dial,
-		Config:      cfg.HTTP2,
-		Registry:    cfg.Registry,
-		Logger:      cfg.Logger,
-	}}, secure.Scheme()
+	d := &networkDialer{handshaker: secure, dial: dial, registry: cfg.Registry, logger: cfg.Logger}
+	if cfg.HTTP2 != (http2.Config{}) {
+		config := cfg.HTTP2
+		d.config = &config
+	}
+	return d, secure.Scheme()
 }
 
 // networkDialer tells a name that has no address from an address that does not
 // answer: [net.Dialer] does both steps in one.
-type networkDialer struct{ http2.Dialer }
+type networkDialer struct {
+	handshaker transport.Handshaker
+	dial       func(ctx context.Context, network, address string) (net.Conn, error)
+	// config is nil for the defaults: most channels have no other, and it is large.
+	config   *http2.Config
+	registry *transport.Registry
+	logger   *slog.Logger
+}
 
 func (d *networkDialer) Dial(ctx context.Context, e transport.Endpoint, events transport.ConnEvents, parent transport.ID) (transport.Conn, error) {
-	conn, err := d.Dialer.Dial(ctx, e, events, parent)
+	over := http2.Dialer{Handshaker: d.handshaker, DialContext: d.dial, Registry: d.registry, Logger: d.logger}
+	if d.config != nil {
+		over.Config = *d.config
+	}
+	conn, err := over.Dial(ctx, e, events, parent)
 	var failed *transport.DialError
 	var lookup *net.DNSError
 	if errors.As(err, &failed) && failed.Phase == transport.PhaseConnect && errors.As(err, &lookup) {

@@ -62,25 +62,3 @@ func TestGoAwaySent(t *testing.T) {
 		t.Error("sudden end:", last)
 	}
 }
-
-func TestContentLength(t *testing.T) {
-	c := NewContentLength(-1)
-	if err := c.Data(1, 1<<20, true); err != nil {
-		t.Error("not announced:", err)
-	}
-	c = NewContentLength(5)
-	if err := c.Data(1, 3, false); err != nil {
-		t.Error(err)
-	}
-	short := c
-	wantError(t, short.Data(1, 0, true), frame.CodeProtocol, 1)
-	long := c
-	wantError(t, long.Data(1, 3, false), frame.CodeProtocol, 1)
-	if err := c.Data(1, 2, true); err != nil {
-		t.Error(err)
-	}
-	empty := NewContentLength(0)
-	if err := empty.Data(1, 0, true); err != nil {
-		t.Error(err)
-	}
-}

@@ -3,54 +3,52 @@ package h2
 import (
 	"bytes"
 	"testing"
-	"time"
 
 	"github.com/yodelrpc/yodel/internal/frame"
 )
 
+// resolved returns l as a connection of a server has it.
+func resolved(l Limits) *Limits {
+	l = l.Resolve(Server)
+	return &l
+}
+
 func TestHeaderBlockInOneFrame(t *testing.T) {
-	b := NewHeaderBlock(Limits{}.Resolve(Server))
+	b := NewHeaderBlock(resolved(Limits{}))
 	fragment := []byte("block")
-	got, complete, err := b.Start(1, frame.Headers{Fragment: fragment, EndHeaders: true}, start)
+	got, complete, err := b.Start(1, frame.Headers{Fragment: fragment, EndHeaders: true})
 	if err != nil || !complete || &got[0] != &fragment[0] {
 		t.Errorf("%q %v %v: want the frame's own memory", got, complete, err)
 	}
 	if allocs := testing.AllocsPerRun(100, func() {
-		_, _, _ = b.Start(1, frame.Headers{Fragment: fragment, EndHeaders: true}, start)
+		_, _, _ = b.Start(1, frame.Headers{Fragment: fragment, EndHeaders: true})
 	}); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
 	}
 }
 
 func TestHeaderBlockInMany(t *testing.T) {
-	b := NewHeaderBlock(Limits{}.Resolve(Server))
+	b := NewHeaderBlock(resolved(Limits{}))
 	memory := []byte("ab")
-	if _, complete, err := b.Start(3, frame.Headers{Fragment: memory, EndStream: true}, start); complete || err != nil {
+	if _, complete, err := b.Start(3, frame.Headers{Fragment: memory, EndStream: true}); complete || err != nil {
 		t.Fatal(complete, err)
 	}
 	memory[0] = 'x' // the frame's memory is used again
-	if _, complete, err := b.Continue(frame.Continuation{}); complete || err != nil {
+	if _, _, complete, err := b.Continue(frame.Continuation{}); complete || err != nil {
 		t.Fatal(complete, err)
 	}
-	got, complete, err := b.Continue(frame.Continuation{Fragment: []byte("cd"), EndHeaders: true})
-	if err != nil || !complete || string(got) != "abcd" {
-		t.Fatalf("%q %v %v", got, complete, err)
+	got, end, complete, err := b.Continue(frame.Continuation{Fragment: []byte("cd"), EndHeaders: true})
+	if err != nil || !complete || !end || string(got) != "abcd" {
+		t.Fatalf("%q %v %v %v", got, end, complete, err)
 	}
-	if id, end := b.Stream(); id != 3 || !end {
-		t.Error(id, end)
-	}
-	if _, ok := b.Deadline(); ok {
-		t.Error("a deadline for a complete block")
-	}
-	b.Drop()
-	if b.buf != nil {
+	if b.part != nil {
 		t.Error("memory is kept")
 	}
 }
 
 // RFC 9113 §6.10: nothing comes between the frames of a block.
 func TestHeaderBlockOrder(t *testing.T) {
-	b := NewHeaderBlock(Limits{}.Resolve(Server))
+	b := NewHeaderBlock(resolved(Limits{}))
 	wantError(t, b.Check(frame.Head{Type: frame.TypeContinuation, StreamID: 1}), frame.CodeProtocol, 0)
 	for typ := range 256 {
 		if frame.Type(typ) == frame.TypeContinuation {
@@ -60,7 +58,7 @@ func TestHeaderBlockOrder(t *testing.T) {
 			t.Errorf("%v between blocks: %v", frame.Type(typ), err)
 		}
 	}
-	_, _, _ = b.Start(1, frame.Headers{}, start)
+	_, _, _ = b.Start(1, frame.Headers{})
 	for typ := range 256 {
 		h := frame.Head{Type: frame.Type(typ), StreamID: 1}
 		if h.Type == frame.TypeContinuation {
@@ -75,12 +73,12 @@ func TestHeaderBlockOrder(t *testing.T) {
 
 // flood continues a block n times with size bytes each.
 func flood(l Limits, n, size int) error {
-	b := NewHeaderBlock(l.Resolve(Server))
-	if _, _, err := b.Start(1, frame.Headers{Fragment: []byte{0x82}}, start); err != nil {
+	b := NewHeaderBlock(resolved(l))
+	if _, _, err := b.Start(1, frame.Headers{Fragment: []byte{0x82}}); err != nil {
 		return err
 	}
 	for range n {
-		if _, _, err := b.Continue(frame.Continuation{Fragment: bytes.Repeat([]byte{0x82}, size)}); err != nil {
+		if _, _, _, err := b.Continue(frame.Continuation{Fragment: bytes.Repeat([]byte{0x82}, size)}); err != nil {
 			return err
 		}
 	}
@@ -108,25 +106,7 @@ func TestHeaderBlockLimits(t *testing.T) {
 			}
 		})
 	}
-	b := NewHeaderBlock(Limits{HeaderBlockBytes: 10}.Resolve(Server))
-	_, _, err := b.Start(1, frame.Headers{Fragment: make([]byte, 11), EndHeaders: true}, start)
+	b := NewHeaderBlock(resolved(Limits{HeaderBlockBytes: 10}))
+	_, _, err := b.Start(1, frame.Headers{Fragment: make([]byte, 11), EndHeaders: true})
 	wantError(t, err, frame.CodeEnhanceYourCalm, 0)
-}
-
-func TestHeaderBlockTime(t *testing.T) {
-	b := NewHeaderBlock(Limits{}.Resolve(Server))
-	if err := b.CheckTime(start.Add(time.Hour)); err != nil {
-		t.Error("no block:", err)
-	}
-	_, _, _ = b.Start(1, frame.Headers{}, start)
-	_, _, _ = b.Continue(frame.Continuation{Fragment: []byte{1}}) // must not move the deadline
-	if err := b.CheckTime(start.Add(DefaultHeaderBlockTime - 1)); err != nil {
-		t.Error("too early:", err)
-	}
-	wantError(t, b.CheckTime(start.Add(DefaultHeaderBlockTime)), frame.CodeEnhanceYourCalm, 0)
-	off := NewHeaderBlock(Limits{HeaderBlockTime: -1}.Resolve(Server))
-	_, _, _ = off.Start(1, frame.Headers{}, start)
-	if _, ok := off.Deadline(); ok || off.CheckTime(start.Add(1000*time.Hour)) != nil {
-		t.Error("a deadline with the limit off")
-	}
 }

@@ -9,24 +9,22 @@ import "time"
 //
 // At a limit reading pauses, and goes on when half is written.
 type Replies struct {
-	frames, bytes       int
-	maxFrames, maxBytes int
-	patience            time.Duration
-	paused              bool
-	since               time.Time
+	limits        *Limits
+	frames, bytes int
+	paused        bool
+	since         time.Time
 }
 
-// NewReplies returns an empty queue. The limits must have been resolved.
-func NewReplies(l Limits) Replies {
-	return Replies{maxFrames: l.Replies, maxBytes: l.ReplyBytes, patience: l.ReplyTime}
-}
+// NewReplies returns an empty queue. The limits must have been resolved, and are not
+// changed any more.
+func NewReplies(l *Limits) Replies { return Replies{limits: l} }
 
 // Queue counts a reply of n bytes, frame head included, and tells whether
 // reading must pause.
 func (r *Replies) Queue(n int, now time.Time) (pause bool) {
 	r.frames++
 	r.bytes += n
-	if !r.paused && (r.frames >= r.maxFrames || r.bytes >= r.maxBytes) {
+	if !r.paused && (r.frames >= r.limits.Replies || r.bytes >= r.limits.ReplyBytes) {
 		r.paused, r.since = true, now
 	}
 	return r.paused
@@ -37,7 +35,7 @@ func (r *Replies) Queue(n int, now time.Time) (pause bool) {
 func (r *Replies) Written(frames, bytes int) (resume bool) {
 	r.frames = max(r.frames-frames, 0)
 	r.bytes = max(r.bytes-bytes, 0)
-	if r.paused && r.frames <= r.maxFrames/2 && r.bytes <= r.maxBytes/2 {
+	if r.paused && r.frames <= r.limits.Replies/2 && r.bytes <= r.limits.ReplyBytes/2 {
 		r.paused = false
 		return true
 	}
@@ -53,11 +51,5 @@ func (r *Replies) Paused() bool { return r.paused }
 // Deadline is when a pause turns into the end of the connection; false when
 // there is none.
 func (r *Replies) Deadline() (time.Time, bool) {
-	return r.since.Add(r.patience), r.paused && !isOff(r.patience)
-}
-
-// Check says what has become of a pause by now.
-func (r *Replies) Check(now time.Time) Verdict {
-	at, ok := r.Deadline()
-	return Verdict{Calm: ok && !now.Before(at)}
+	return r.since.Add(r.limits.ReplyTime), r.paused && !isOff(r.limits.ReplyTime)
 }

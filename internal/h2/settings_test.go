@@ -3,7 +3,6 @@ package h2
 import (
 	"math"
 	"testing"
-	"time"
 
 	"github.com/yodelrpc/yodel/internal/frame"
 )
@@ -112,53 +111,32 @@ func TestAppendChanges(t *testing.T) {
 }
 
 func TestSettingsAcks(t *testing.T) {
-	a := NewSettingsAcks(10 * time.Second)
+	a := NewSettingsAcks()
 	_, _, err := a.Ack()
 	wantError(t, err, frame.CodeProtocol, 0)
 	first := DefaultSettings()
 	first.MaxFrameSize = 1 << 15
-	if old, now := a.Send(first, start); !now || old != DefaultSettings() {
+	if old, now := a.Send(first); !now || old != DefaultSettings() {
 		t.Fatal("the first SETTINGS must go out at once")
 	}
 	second, third := first, first
 	second.InitialWindowSize, third.InitialWindowSize = 1<<17, 1<<18
 	for _, s := range []Settings{second, third} {
-		if _, now := a.Send(s, start); now {
+		if _, now := a.Send(s); now {
 			t.Fatal("a second SETTINGS before the acknowledgement of the first")
 		}
 	}
-	if a.Acked() != DefaultSettings() || a.Sent() != first {
-		t.Fatal("not acknowledged, and yet in force")
+	if a.Sent() != first {
+		t.Fatal("in force before it was sent")
 	}
 	next, more, err := a.Ack()
-	if err != nil || !more || next != third || a.Acked() != first {
+	if err != nil || !more || next != third {
 		t.Fatalf("%+v %v %v: both changes should go out as one", next, more, err)
 	}
-	if old, now := a.Send(next, start); !now || old != first {
+	if old, now := a.Send(next); !now || old != first {
 		t.Fatal("what waited did not go out")
 	}
-	if _, more, err = a.Ack(); more || err != nil || a.Acked() != third {
+	if _, more, err = a.Ack(); more || err != nil || a.Sent() != third {
 		t.Fatal(more, err)
-	}
-}
-
-func TestSettingsTimeout(t *testing.T) {
-	for _, limit := range []time.Duration{0, -1} {
-		a := NewSettingsAcks(Limits{SettingsTime: limit}.Resolve(Client).SettingsTime)
-		if _, ok := a.Deadline(); ok || a.Check(start) != nil {
-			t.Fatal("a deadline for nothing")
-		}
-		a.Send(DefaultSettings(), start)
-		if err := a.Check(start.Add(DefaultSettingsTime - 1)); err != nil {
-			t.Error("too early:", err)
-		}
-		err := a.Check(start.Add(DefaultSettingsTime))
-		if limit < 0 {
-			if err != nil {
-				t.Error("with the limit off:", err)
-			}
-			continue
-		}
-		wantError(t, err, frame.CodeSettingsTimeout, 0)
 	}
 }

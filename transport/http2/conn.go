@@ -41,8 +41,7 @@ type Conn struct {
 	// offenders is shared by the connections of a listener; nil if there is none.
 	offenders *offenders
 
-	failing chan struct{} // closed when err is set
-	done    chan struct{} // closed when reader and flusher have ended
+	done chan struct{} // closed when reader and flusher have ended
 
 	reader reader // its holder's own; see reader.go
 	chain  chain
@@ -55,6 +54,7 @@ type Conn struct {
 	mu sync.Mutex // guards all below
 
 	err      *transport.Error // why the connection ended; nil while it lives
+	failing  chan struct{}    // closed when err is set; nil if nobody has waited for it
 	draining *transport.Error // why it takes no new streams
 	finished bool             // done is closed, or about to be
 	readerUp bool
@@ -88,11 +88,10 @@ type Conn struct {
 	sendWindow h2.SendWindow
 	blocked    []*stream // wait for sendWindow, first come first served
 	recvWindow h2.RecvWindow
-	unread     int  // buffered bytes that nobody waits for
-	proven     int  // size of the largest message that has come whole
-	ahead      int  // memory that messages have got before their bytes
-	keeps      bool // the last large message has kept its memory
-	streamSize int  // current receive window of new streams
+	unread     int // buffered bytes that nobody waits for
+	proven     int // size of the largest message that has come whole
+	ahead      int // memory that messages have got before their bytes
+	streamSize int // current receive window of new streams
 	estimator  h2.Estimator
 	budget     *h2.Budget // nil until something is charged
 	pingPolicy h2.PingPolicy
@@ -103,13 +102,14 @@ type Conn struct {
 	flushing     bool
 	turn         bool   // the reader is in a turn, and will see to flushing after it
 	corked       bool   // the reader serves what it has accepted, and will flush then
+	keeps        bool   // the last large message has kept its memory
+	drainNews    bool   // the owner is to hear that the connection drains
 	frames       uint64 // DATA frames that the connection has carried, both ways
 	taken        uint64 // bytes taken out of out in all, and
 	written      uint64 // written of them
 	flushWaiters []flushWaiter
 	replies      h2.Replies
 	outReplies   replyCount // the peer-provoked part of out
-	drainNews    bool       // the owner is to hear that the connection drains
 }
 
 var _ transport.Conn = (*Conn)(nil)
@@ -130,7 +130,6 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 			Remote:   nc.RemoteAddr(),
 			Auth:     auth,
 		},
-		failing:    make(chan struct{}),
 		done:       make(chan struct{}),
 		ids:        h2.NewStreamIDs(role, 0),
 		peer:       h2.DefaultSettings(),
@@ -139,8 +138,8 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 		recvWindow: h2.NewRecvWindow(h2.InitialWindow),
 		streamSize: cfg.StreamWindow,
 		estimator:  h2.NewEstimator(cfg.StreamWindow, 0),
-		acks:       h2.NewSettingsAcks(cfg.Limits.SettingsTime),
-		replies:    h2.NewReplies(cfg.Limits),
+		acks:       h2.NewSettingsAcks(),
+		replies:    h2.NewReplies(&cfg.Limits),
 		pingPolicy: h2.NewPingPolicy(cfg.Limits),
 	}
 	if c.raw != nil {
@@ -151,7 +150,6 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 		c.peer.MaxConcurrentStreams = earlyStreams
 	}
 	c.reading.taken = true
-	c.reading.resume = make(chan struct{}, 1)
 	c.reading.spin.off = cfg.NoSpin
 	c.frames = tryWindow // many connections have one call: the first frames are no try
 	c.reader.init(cfg)
@@ -200,7 +198,9 @@ func (c *Conn) failLocked(code frame.Code, err *transport.Error) {
 		}
 		c.out.bytes = frame.AppendGoAway(c.room(64+len(text)), c.goAway.Finish(c.ids.HighestRemote()), code, []byte(text))
 	}
-	close(c.failing)
+	if c.failing != nil {
+		close(c.failing)
+	}
 	for _, t := range []*time.Timer{c.ackTimer, c.drainTimer, c.rest.timer} {
 		if t != nil {
 			t.Stop()

@@ -24,7 +24,7 @@ func (c *Conn) start() {
 		c.reader.prefaceLeft = preface
 		ours.MaxConcurrentStreams = clamp32(c.cfg.Limits.ConcurrentStreams)
 	}
-	old, _ := c.acks.Send(ours, time.Now())
+	old, _ := c.acks.Send(ours)
 	b = ours.AppendChanges(b, old)
 	c.armAckTimer()
 	if inc := c.recvWindow.Grow(c.cfg.ConnWindow); inc > 0 {
@@ -74,7 +74,7 @@ func (c *Conn) enlargeLocked(size int) (told bool) {
 // sendSettingsLocked sends SETTINGS, now or when those on their way have been
 // acknowledged.
 func (c *Conn) sendSettingsLocked(ours h2.Settings) {
-	old, now := c.acks.Send(ours, time.Now())
+	old, now := c.acks.Send(ours)
 	if !now || c.err != nil {
 		return
 	}

@@ -43,8 +43,7 @@ type reader struct {
 	first       bool   // the next frame must be SETTINGS
 	data        partialData
 	block       h2.HeaderBlock
-	head        frame.Headers // what started the block
-	open        bool          // the block is incomplete
+	open        bool // the block is incomplete
 	dec         *hpack.Decoder
 	limits      hpack.Limits
 	seen        seenBlocks
@@ -91,7 +90,7 @@ type told struct {
 func (r *reader) init(cfg *Config) {
 	r.first = true
 	r.processors = runtime.GOMAXPROCS(0)
-	r.block = h2.NewHeaderBlock(cfg.Limits)
+	r.block = h2.NewHeaderBlock(&cfg.Limits)
 	r.dec = hpack.NewDecoder(hpack.DefaultTableSize)
 	r.limits = hpack.Limits{Bytes: cfg.Limits.HeaderBytes, Fields: cfg.Limits.HeaderFields}
 }
@@ -207,11 +206,21 @@ func (c *Conn) lingers() bool {
 
 // sleep pauses reading. The end of the connection interrupts it.
 func (c *Conn) sleep(d time.Duration) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	if c.failing == nil {
+		c.failing = make(chan struct{})
+	}
+	failing := c.failing
+	c.mu.Unlock()
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-c.failing:
+	case <-failing:
 	}
 }
 

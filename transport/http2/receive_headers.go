@@ -2,7 +2,6 @@ package http2
 
 import (
 	"errors"
-	"time"
 
 	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/internal/h2"
@@ -16,8 +15,7 @@ func (c *Conn) receiveHeadersLocked(h frame.Head, payload []byte) error {
 		return err
 	}
 	r := &c.reader
-	r.head = f
-	block, complete, err := r.block.Start(h.StreamID, f, time.Now())
+	block, complete, err := r.block.Start(h.StreamID, f)
 	if err != nil || !complete {
 		r.open = err == nil
 		return err
@@ -31,13 +29,12 @@ func (c *Conn) receiveContinuationLocked(h frame.Head, payload []byte) error {
 		return err
 	}
 	r := &c.reader
-	block, complete, err := r.block.Continue(f)
+	block, end, complete, err := r.block.Continue(f)
 	if err != nil || !complete {
 		return err
 	}
 	r.open = false
-	defer r.block.Drop()
-	return c.headerSectionLocked(h.StreamID, block, r.head.EndStream)
+	return c.headerSectionLocked(h.StreamID, block, end)
 }
 
 // headerSectionLocked handles a whole header section. It is decoded whatever becomes

@@ -63,6 +63,9 @@ func (c *Conn) shedLocked() {
 	if !c.out.any() {
 		c.out.refs, c.writing.refs = nil, nil
 	}
+	if !c.reading.resting {
+		c.reading.resume = nil
+	}
 	if g := &c.reading; g.steward != nil && !g.armed {
 		g.steward = nil
 	}

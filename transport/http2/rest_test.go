@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/yodelrpc/yodel/transport"
 	"github.com/yodelrpc/yodel/transport/http2"
@@ -239,4 +240,13 @@ func TestRestKeepsTheQueue(t *testing.T) {
 	close(block)
 	callOK(t, p.conn)
 	books(func(b http2.Books) bool { return b.Waiting == 0 && b.Running == 0 })
+}
+
+// TestConnSize would break if a connection grew into the allocator's next size class,
+// which has 384 bytes more: there are servers with a hundred thousand of them.
+func TestConnSize(t *testing.T) {
+	const class = 2304
+	if size := unsafe.Sizeof(http2.Conn{}); size > class {
+		t.Errorf("a Conn has %d bytes, want at most %d", size, class)
+	}
 }

@@ -26,7 +26,7 @@ type reading struct {
 	taken bool
 	// resting tells that the connection's goroutine waits for resume.
 	resting bool
-	resume  chan struct{}
+	resume  chan struct{} // nil until it has waited
 	// aside is when the role was left, on a server.
 	aside time.Time
 	// lent is the stream whose handler runs on the connection's goroutine, and
@@ -78,12 +78,16 @@ func (c *Conn) stepAside() {
 	}
 	c.reader.release()
 	g.taken, g.resting = false, true
+	if g.resume == nil {
+		g.resume = make(chan struct{}, 1)
+	}
+	resume := g.resume
 	if c.role == h2.Server {
 		g.aside = time.Now()
 	}
 	c.armStewardLocked()
 	c.mu.Unlock()
-	<-g.resume
+	<-resume
 }
 
 // claimLocked takes the role for a receiver that is about to wait. If that is

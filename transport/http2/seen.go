@@ -1,6 +1,8 @@
 package http2
 
 import (
+	"slices"
+
 	"github.com/yodelrpc/yodel/internal/hpack"
 	"github.com/yodelrpc/yodel/transport"
 )
@@ -10,8 +12,8 @@ const (
 	// the peer fills need a limit in bytes (CVE-2021-44716).
 	maxSeen      = 64
 	maxSeenBytes = 32 << 10
-	// missRing is how many prefixes that were met once are told from new ones.
-	missRing = 8
+	// maxMisses is how many prefixes that were met once are told from new ones.
+	maxMisses = 8
 )
 
 // seenBlocks remembers what header blocks decoded to. Most blocks of a
@@ -21,8 +23,7 @@ type seenBlocks struct {
 	blocks map[string]*seenBlock
 	last   [sectionKinds]*seenBlock // that was found last, of each kind
 	bytes  int
-	misses [missRing]miss
-	next   int
+	misses [maxMisses]uint32 // hashes of prefixes, with the generation, that were met once
 }
 
 // seenBlock is a remembered prefix: a whole section by itself.
@@ -34,10 +35,6 @@ type seenBlock struct {
 	contentLength int64
 	size, fields  int // what counts against the limits
 }
-
-// miss is a prefix that was met once; meeting it again makes it worth
-// remembering.
-type miss struct{ hash, generation uint64 }
 
 // find returns what the first n bytes of block decoded to.
 func (s *seenBlocks) find(kind sectionKind, dec *hpack.Decoder, block []byte, lim hpack.Limits) (known *seenBlock, n int) {
@@ -66,19 +63,18 @@ func (s *seenBlocks) find(kind sectionKind, dec *hpack.Decoder, block []byte, li
 	return known, n
 }
 
-// metBefore notes a prefix, and reports whether it was noted before.
+// metBefore notes a prefix, and reports whether it was noted before: then it is worth
+// remembering. Two that have the same hash are only remembered too soon.
 func (s *seenBlocks) metBefore(prefix []byte, generation uint64) bool {
-	m := miss{hash: 14695981039346656037, generation: generation}
+	hash := uint32(2166136261) ^ uint32(generation)
 	for _, b := range prefix {
-		m.hash = (m.hash ^ uint64(b)) * 1099511628211 // FNV-1a
+		hash = (hash ^ uint32(b)) * 16777619 // FNV-1a
 	}
-	for _, known := range s.misses {
-		if known == m {
-			return true
-		}
+	if slices.Contains(s.misses[:], hash) {
+		return true
 	}
-	s.misses[s.next] = m
-	s.next = (s.next + 1) % missRing
+	copy(s.misses[1:], s.misses[:])
+	s.misses[0] = hash
 	return false
 }
 
