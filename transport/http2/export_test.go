@@ -65,6 +65,7 @@ type Reading struct {
 	// aside, or run a handler.
 	Stewarded bool
 	Armed     bool // the steward is at work
+	Aside     bool // the reader has stepped aside
 	Sleepers  int  // receivers that wait
 	Direct    int  // bytes that the next read puts where they belong
 }
@@ -74,7 +75,7 @@ func ReadingOf(conn transport.Conn) Reading {
 	c := conn.(*Conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Reading{Stewarded: c.reading.steward != nil, Armed: c.reading.armed, Sleepers: c.sleepers, Direct: len(c.reader.direct)}
+	return Reading{Stewarded: c.reading.steward != nil, Armed: c.reading.armed, Aside: c.reading.resting, Sleepers: c.sleepers, Direct: len(c.reader.direct)}
 }
 
 // TryNow has the reader of a fresh connection try to look at once.

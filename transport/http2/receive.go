@@ -198,7 +198,7 @@ func (c *Conn) wakeLater(st *stream) {
 			}
 		}
 		c.reader.woken++
-		c.reader.comesBack = c.role == h2.Client || st.slept >= provenSleeps
+		c.reader.comesBack = (c.role == h2.Client || st.slept >= provenSleeps) && !st.bulk()
 	}
 }
 

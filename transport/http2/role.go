@@ -90,14 +90,22 @@ func (c *Conn) stepAside() {
 	<-resume
 }
 
-// claimLocked takes the role for a receiver that is about to wait. If that is
+// bulkSize is the least size of messages that are worth to be read while the receiver is
+// at work on the one before.
+const bulkSize = 16 << 10
+
+// bulk tells that large messages come one after the other, which the connection's
+// goroutine and the receiver can work on at the same time.
+func (st *stream) bulk() bool { return st.oneWay && st.need >= bulkSize }
+
+// claimLocked takes the role for the receiver of st, which is about to wait. If that is
 // not worth it, it sees to it that somebody reads.
-func (c *Conn) claimLocked() bool {
+func (c *Conn) claimLocked(st *stream) bool {
 	g := &c.reading
 	if g.taken {
 		return false
 	}
-	if !g.spin.worth() || c.sleepers > 1 {
+	if !g.spin.worth() || c.sleepers > 1 || st.bulk() {
 		c.resumeLocked()
 		return false
 	}

@@ -428,3 +428,52 @@ func TestNeverAside(t *testing.T) {
 		s.Close()
 	}
 }
+
+// TestBulkIsReadAhead would break if a receiver of large messages, one after the other,
+// read for itself: while it is at work on one, nobody would read the next.
+func TestBulkIsReadAhead(t *testing.T) {
+	for _, tt := range []struct {
+		size  int
+		aside bool
+	}{{4, true}, {64 << 10, false}} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		streams := make(chan transport.Stream, 1)
+		p := newPair(t, "tcp", handlerFunc(func(s transport.Stream, _ *transport.Header) {
+			streams <- s
+			<-ctx.Done()
+		}), http2.Config{NoInline: true}, http2.Config{})
+		client := openPingPong(ctx, t, p.conn)
+		server := within(t, "the stream", streams, patience)
+		if err := server.Send(ctx, &transport.Outgoing{Header: &transport.Header{Block: responseBlock}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, ends := range [][2]transport.Stream{{client, server}, {server, client}} {
+			from, to := ends[0], ends[1]
+			for n := range 20 {
+				got := make(chan error, 1)
+				go func() {
+					_, _, err := to.Await(ctx, func([]byte) int { return tt.size })
+					to.Discard(tt.size)
+					got <- err
+				}()
+				reads(t, to.Conn(), oneSleeps)
+				if aside := http2.ReadingOf(to.Conn()).Aside; aside && !tt.aside && n > 1 {
+					t.Errorf("message %d of %d bytes: its receiver reads for itself", n, tt.size)
+				}
+				http2.TryNow(to.Conn())
+				if err := from.Send(ctx, &transport.Outgoing{Data: make([]byte, tt.size)}); err != nil {
+					t.Fatal(err)
+				}
+				if err := within(t, "a message", got, patience); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if aside := http2.ReadingOf(server.Conn()).Stewarded; aside != tt.aside {
+			t.Errorf("messages of %d bytes: the server's reader has stepped aside: %v", tt.size, aside)
+		}
+		client.Close()
+		cancel()
+	}
+}

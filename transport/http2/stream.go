@@ -65,6 +65,7 @@ type stream struct {
 	returning                    bool // counted in Conn.wave
 	resuming                     bool // the same
 	sleeping                     bool // Await or Header wait for wake
+	oneWay                       bool // the receiver has not sent since its last message
 	// Sending.
 	sentHeader  bool
 	sendWaiting bool // Send waits for sendWake
@@ -197,6 +198,7 @@ func (s *Stream) awaitLocked(ctx context.Context, demand transport.Demand) ([]by
 	c := s.c
 	told := false
 	if st := s.st; st != nil {
+		st.oneWay = st.burst == 0 && st.slept > 0
 		st.burst = 0
 		s.pauseOutboxLocked()
 		told = c.settleLocked(st)
@@ -302,7 +304,7 @@ func (c *Conn) sleepLocked(ctx context.Context, st *stream) error {
 	if st == c.reading.lent {
 		c.handOverLocked()
 	}
-	claimed := c.claimLocked()
+	claimed := c.claimLocked(st)
 	c.makeRoomLocked()
 	c.flush()
 	if claimed {
