@@ -162,26 +162,30 @@ func (c *Call) OnDone(f func(error)) {
 // call counts.
 func (c *Call) end(result error) {
 	c.mu.Lock()
+	tell := c.endLocked(result)
+	c.mu.Unlock()
+	for _, f := range tell {
+		f(result)
+	}
+}
+
+// endLocked records the result, and returns whom to tell of it.
+func (c *Call) endLocked(result error) (tell []func(error)) {
 	o := c.outcome
 	switch {
 	case o != nil && o.ended:
-		c.mu.Unlock()
-		return
+		return nil
 	case o == nil && result == nil:
 		c.outcome = endedOK
-		c.mu.Unlock()
-		return
+		return nil
 	case o == nil:
 		o = new(outcome)
 		c.outcome = o
 	}
 	o.ended, o.result = true, result
-	tell := o.onDone
+	tell = o.onDone
 	o.onDone = nil
-	c.mu.Unlock()
-	for _, f := range tell {
-		f(result)
-	}
+	return tell
 }
 
 // callKey is the context key of a server's call.

@@ -10,6 +10,10 @@ import (
 // callContext is the context of a server's call. It is made for every call, so
 // it is lazy: the Done channel exists if somebody asks for it, a timer if the
 // call has a deadline. Its values are those of the context that Serve was given.
+//
+// How it has ended is in serverCall.ctxState. As soon as somebody may have to be told,
+// contextWatched is set there, and from then on mu guards the end. Before, whoever swaps it
+// in first has ended the context.
 type callContext struct {
 	served *served
 	call   *serverCall
@@ -20,6 +24,11 @@ type callContext struct {
 	mu   sync.Mutex
 	done chan struct{}
 }
+
+// contextWatched is a bit beside a contextEnd.
+const contextWatched = 1 << 7
+
+func endOf(state uint32) contextEnd { return contextEnd(state &^ contextWatched) }
 
 // contextExtra is what few contexts need.
 type contextExtra struct {
@@ -74,7 +83,7 @@ func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
-		if c.call.ctxEnd != contextLives {
+		if c.ended() != nil {
 			c.done = closedChan()
 		} else {
 			c.done = make(chan struct{})
@@ -89,11 +98,7 @@ func (c *callContext) Err() error {
 }
 
 // ended is Err for what is known already.
-func (c *callContext) ended() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.call.ctxEnd.err()
-}
+func (c *callContext) ended() error { return endOf(c.call.ctxState.Load()).err() }
 
 // moreLocked returns the extra, to be changed.
 func (c *callContext) moreLocked() *contextExtra {
@@ -108,13 +113,22 @@ func (c *callContext) moreLocked() *contextExtra {
 // watch has the stream tell of its end from now on. It is asked to when somebody
 // wants to know: few handlers do.
 func (c *callContext) watch() {
-	s := c.call
-	c.mu.Lock()
-	watch := !s.watched && s.ctxEnd == contextLives
-	s.watched = true
-	c.mu.Unlock()
-	if watch {
-		s.stream.Watch(s)
+	if state, first := c.setWatched(); first && endOf(state) == contextLives {
+		c.call.stream.Watch(c.call)
+	}
+}
+
+// setWatched returns the state that there is from now on, and whether this call has made
+// it.
+func (c *callContext) setWatched() (state uint32, first bool) {
+	for {
+		old := c.call.ctxState.Load()
+		if old&contextWatched != 0 {
+			return old, false
+		}
+		if c.call.ctxState.CompareAndSwap(old, old|contextWatched) {
+			return old | contextWatched, true
+		}
 	}
 }
 
@@ -139,7 +153,7 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 	c.watch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.call.ctxEnd != contextLives {
+	if c.ended() != nil {
 		go f()
 		return func() bool { return false }
 	}
@@ -172,8 +186,11 @@ func (c *callContext) expireIn(timeout time.Duration, expired func()) {
 // was the first to do so.
 func (c *callContext) cancel(end contextEnd, cause error) bool {
 	s := c.call
+	if cause == nil && c.extra.Load() == nil && s.ctxState.CompareAndSwap(uint32(contextLives), uint32(end)) {
+		return true // nobody is to be told
+	}
 	c.mu.Lock()
-	if s.ctxEnd != contextLives {
+	if state, _ := c.setWatched(); endOf(state) != contextLives {
 		c.mu.Unlock()
 		return false
 	}
@@ -182,7 +199,7 @@ func (c *callContext) cancel(end contextEnd, cause error) bool {
 		cancel(cause)
 		c.moreLocked().replaced.Store(&replaced)
 	}
-	s.ctxEnd = end
+	s.ctxState.Store(uint32(end) | contextWatched)
 	if c.done != nil {
 		close(c.done)
 	}

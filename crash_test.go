@@ -21,7 +21,7 @@ func TestCrashOnPanic(t *testing.T) {
 		handler = escaped(func(c *serverCall) { _ = c.run() })
 		done = escaped(func(c *serverCall) {
 			c.OnDone(func(error) { panic("done") })
-			c.tell(nil)
+			c.tell(c.endLocked(nil), nil)
 		})
 		return handler, done
 	}

@@ -20,7 +20,7 @@ const leastHeaderBytes = 4 << 10
 // with it all that has been held back.
 func (s *serverCall) finish(err error) {
 	s.mu.Lock()
-	s.returned = true
+	s.phase = phaseReturned
 	s.mu.Unlock()
 	if !s.sending.tryTake() {
 		// The handler has left a goroutine that still sends. It must not hold
@@ -51,13 +51,16 @@ func (s *serverCall) finish(err error) {
 		s.receiving.take()
 	}
 	s.mu.Lock()
-	s.closed = true
+	s.phase = phaseClosed
+	tell := s.endLocked(err)
 	s.mu.Unlock()
 	if !closed {
 		s.stream.Close()
 	}
 	s.receiving.give()
-	s.tell(err)
+	if len(tell) > 0 {
+		s.tell(tell, err)
+	}
 }
 
 // result corrects an OK that is none.
@@ -90,13 +93,15 @@ func (s *serverCall) sendStatus(ctx context.Context, err error, last bool) (clos
 		trailer = s.extra.custom.trailer
 		early = early && len(s.extra.custom.header) == 0
 	}
-	s.mu.Unlock()
+	var bad error
 	if !early {
-		if bad := s.takeHeader(sc); bad != nil {
-			shown, _ = status.ForPeer(bad)
-			buffer.Put(sc.out.Data)
-			sc.out.Data, sc.out.Bulk, early = nil, nil, true
-		}
+		bad = s.takeHeaderLocked(sc)
+	}
+	s.mu.Unlock()
+	if bad != nil {
+		shown, _ = status.ForPeer(bad)
+		buffer.Put(sc.out.Data)
+		sc.out.Data, sc.out.Bulk, early = nil, nil, true
 	}
 	s.fillStatus(sc, shown, trailer, early, -1)
 	sc.out.Close = last
@@ -143,11 +148,13 @@ func (s *serverCall) stillTooLarge(err error) bool {
 }
 
 // tell tells those who asked to be told of the end.
-func (s *serverCall) tell(err error) {
+func (s *serverCall) tell(all []func(error), err error) {
 	if !s.owner().cfg.CrashOnPanic {
 		defer s.owner().recovered(s.Method, nil)
 	}
-	s.end(err)
+	for _, f := range all {
+		f(err)
+	}
 }
 
 // visible returns what the peer is told of a handler's error, and logs what it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/yodelrpc/yodel/encoding"
@@ -40,13 +41,22 @@ type serverCall struct {
 	// compressorUsed tells that the compressor can no longer be chosen.
 	compressorUsed bool
 	headerSent     bool
-	// returned tells that the handler has, closed that stream has been closed.
-	returned, closed bool
-	// received is guarded by the receiving turn, watched and ctxEnd, which is how
-	// the context has ended, by ctx.mu. They are here for their size.
-	received, watched bool
-	ctxEnd            contextEnd
+	phase          callPhase
+
+	// received is guarded by the receiving turn, and ctxState is the context's. They are
+	// here for their size.
+	received bool
+	ctxState atomic.Uint32
 }
+
+// callPhase is how far a server's call is.
+type callPhase uint8
+
+const (
+	phaseHandling callPhase = iota
+	phaseReturned           // the handler has
+	phaseClosed             // and so is the stream
+)
 
 var (
 	_ Stream            = (*serverCall)(nil)
@@ -145,7 +155,7 @@ var errDeadline = status.New(status.DeadlineExceeded, "the deadline passed while
 func (s *serverCall) reset(reason transport.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
+	if s.phase != phaseClosed {
 		s.stream.Reset(reason)
 	}
 }
@@ -170,9 +180,9 @@ func (s *serverCall) lost(err error) error {
 // usable tells why the call can take no more of its handler.
 func (s *serverCall) usable() error {
 	s.mu.Lock()
-	returned := s.returned
+	phase := s.phase
 	s.mu.Unlock()
-	if returned {
+	if phase != phaseHandling {
 		return channelError(status.Canceled, s.Method.Path(), errReturned)
 	}
 	return nil
@@ -203,15 +213,18 @@ func (s *serverCall) receiveInto(msg any, fresh bool) error {
 
 // awaitRequest waits until in has a whole message, or all that there will be.
 func (s *serverCall) awaitRequest(in *inbox) error {
-	if err := s.usable(); err != nil {
-		return err
+	lives := s.ctx.ended() == nil
+	if !lives { // finish ends it before it gives the turn up
+		if err := s.usable(); err != nil {
+			return err
+		}
 	}
 	one := s.Method.Kind.oneRequest()
 	if one && s.received {
 		return io.EOF
 	}
 	limits := &s.owner().limits
-	if s.ctx.ended() == nil && in.ready(limits.receive) {
+	if lives && in.ready(limits.receive) {
 		return nil
 	}
 	if err := in.fill(context.Background(), s.stream, limits.demand(one)); err != nil {
@@ -290,7 +303,7 @@ func (s *serverCall) send(msg any, lent bool) error {
 	if !headerSent {
 		s.mu.Lock()
 		compressor = s.useCompressorLocked()
-		returned, failed := s.returned, s.sendFailLocked()
+		returned, failed := s.phase != phaseHandling, s.sendFailLocked()
 		headerSent = s.headerSent
 		s.mu.Unlock()
 		switch {
@@ -366,6 +379,10 @@ func (s *serverCall) write(data, bulk []byte, headerSent bool) error {
 func (s *serverCall) takeHeader(sc *scratch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.takeHeaderLocked(sc)
+}
+
+func (s *serverCall) takeHeaderLocked(sc *scratch) error {
 	if s.headerSent {
 		return nil
 	}
@@ -417,7 +434,7 @@ func (s *serverCall) setHeader(md metadata.MD) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.returned:
+	case s.phase != phaseHandling:
 		return errCallEnded
 	case s.headerSent:
 		return errHeaderSent
@@ -433,7 +450,7 @@ func (s *serverCall) setTrailer(md metadata.MD) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.returned {
+	if s.phase != phaseHandling {
 		return errCallEnded
 	}
 	custom := s.customLocked()
@@ -445,7 +462,7 @@ func (s *serverCall) setCompressor(compressor encoding.Compressor) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.returned:
+	case s.phase != phaseHandling:
 		return errCallEnded
 	case s.headerSent || s.compressorUsed:
 		return errHeaderSent

@@ -151,11 +151,19 @@ func (c *Conn) serveAccepted() {
 		}
 		served = true
 		c.handler.ServeStream(s, s.header)
-		s.Close() // does nothing if the handler has
 		served = false
 		c.mu.Lock()
-		c.accepted.running--
+		c.servedLocked(s)
 	}
+}
+
+// servedLocked ends a stream whose handler has returned. What that leaves pending must be
+// flushed.
+func (c *Conn) servedLocked(s *Stream) {
+	if st := s.st; st != nil {
+		c.closeLocked(s, st)
+	}
+	c.accepted.running--
 }
 
 // handlerDone frees the slot of a handler that did not return, for those who

@@ -18,7 +18,7 @@ type orders struct {
 	open, closed []*stream
 	size         int
 	any          atomic.Bool // one of them is not empty
-	// free are cores to use again.
+	// free are cores to use again. On a server Conn.mu guards them.
 	free []*stream
 
 	// spare is memory for the next open and closed. Conn.mu guards it.
@@ -49,15 +49,18 @@ func (o *orders) coreLocked() *stream {
 // maxFree bounds the cores that a connection keeps for its next streams.
 const maxFree = 128
 
-// recycle puts a core on the free list. It keeps where its receiver waits.
-func (o *orders) recycle(st *stream) {
+// recycle puts a core on the free list, which callers may be at unless this is a server.
+// It keeps where its receiver waits.
+func (o *orders) recycle(st *stream, callers bool) {
 	w := st.wake
 	if w != nil {
 		w.clear()
 	}
 	*st = stream{wake: w}
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	if callers {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+	}
 	if len(o.free) < maxFree {
 		o.free = append(o.free, st)
 	}

@@ -109,7 +109,7 @@ func (c *Conn) acceptLocked(id uint32, s section, end bool) error {
 		c.repliedLocked(frameRoom)
 		return c.chargeLocked(h2.ActRefusedStream)
 	}
-	st := c.orders.core()
+	st := c.orders.coreLocked() // a server has no other use for them
 	new(Stream).holds(c, st)
 	c.enterLocked(st, id)
 	state, err := st.state.RecvHeaders(id, end)

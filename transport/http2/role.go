@@ -231,11 +231,10 @@ func (c *Conn) serveLent() (kept bool) {
 		// From here on, another goroutine may get the role.
 		serving = true
 		c.handler.ServeStream(s, s.header)
-		s.Close() // does nothing if the handler has
 		serving = false
 		served++
 		c.mu.Lock()
-		c.accepted.running--
+		c.servedLocked(s)
 		if g.terms != terms {
 			break
 		}
@@ -244,8 +243,10 @@ func (c *Conn) serveLent() (kept bool) {
 	call := c.callLocked()
 	if kept = g.terms == terms; kept {
 		g.lent = nil
+		c.mu.Unlock()
+	} else {
+		c.flush()
 	}
-	c.mu.Unlock()
 	if call {
 		c.workers.start(c)
 	}

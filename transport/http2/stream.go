@@ -122,7 +122,7 @@ func (c *Conn) enterLocked(st *stream, id uint32) {
 func (c *Conn) recycleLocked(st *stream) {
 	c.dropBufferedLocked(st)
 	buffer.Put(st.held)
-	c.orders.recycle(st)
+	c.orders.recycle(st, c.role == h2.Client)
 }
 
 // Conn implements [transport.Stream].
