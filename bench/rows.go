@@ -281,6 +281,9 @@ func costRows() []measure.Row {
 			measure.Ceiling(ours, measure.ServerGoroutines, 1), measure.Ceiling(ours, measure.ClientGoroutines, 1),
 		},
 	}
+	secured := conns
+	secured.Name, secured.Title, secured.TLS = "idle-conns-tls", "idle connection with TLS, of 2,000", true
+	secured.Stacks, secured.Targets = []string{ours, theirs, "connect"}, nil
 	streams := measure.Row{
 		Name: "idle-streams", Title: "idle bidi stream, of 10,000", Way: measure.Streams, N: 10_000, MostRounds: 2,
 		Options: stack.Options{Streams: 20_000}, Stacks: []string{ours, theirs, "connect"},
@@ -294,5 +297,5 @@ func costRows() []measure.Row {
 			measure.Ceiling(ours, measure.Modules, 3), measure.Ceiling(ours, measure.BinaryGrowth, 1e6),
 		},
 	}
-	return []measure.Row{cold, allocs, large, conns, streams, binary}
+	return []measure.Row{cold, allocs, large, conns, secured, streams, binary}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/yodelrpc/yodel/internal/frame"
@@ -26,8 +27,9 @@ var aLongTimeAgo = time.Unix(1, 0)
 type Conn struct {
 	role     h2.Role
 	nc       net.Conn
-	raw      *rawSocket // nil if nc is not a plain socket
-	cfg      *Config    // shared with others, and not changed
+	raw      *rawSocket      // nil if nc is not a plain socket
+	socket   syscall.RawConn // to wait for while the connection rests; nil if it cannot
+	cfg      *Config         // shared with others, and not changed
 	info     transport.ConnInfo
 	registry *transport.Registry
 	logger   *slog.Logger
@@ -122,8 +124,8 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 	c := &Conn{
 		role: role,
 		nc:   nc,
-		raw:  newRawSocket(nc),
-		cfg:  cfg,
+		raw:  newRawSocket(nc), socket: dozeOn(nc),
+		cfg: cfg,
 		info: transport.ConnInfo{
 			Protocol: protocol,
 			Local:    nc.LocalAddr(),

@@ -3,12 +3,15 @@ package http2_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"net"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -66,19 +69,23 @@ func (ignoreEvents) ConnClosed(transport.Conn, error)   {}
 func newPair(t testing.TB, network string, h transport.Handler, serverConfig, clientConfig http2.Config) *pair {
 	t.Helper()
 	address := "127.0.0.1:0"
-	if network == "unix" {
+	var secure transport.Handshaker
+	switch network {
+	case "unix":
 		address = t.TempDir() + "/s"
+	case "tls":
+		network, secure = "tcp", newTestTLS()
 	}
 	raw, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &pair{
-		lis:    http2.NewListener(raw, http2.ListenerConfig{Config: serverConfig}),
+		lis:    http2.NewListener(raw, http2.ListenerConfig{Config: serverConfig, Handshaker: secure}),
 		served: make(chan error, 1),
 	}
 	go func() { p.served <- p.lis.Serve(h) }()
-	d := &http2.Dialer{Config: clientConfig}
+	d := &http2.Dialer{Config: clientConfig, Handshaker: secure}
 	p.conn, err = d.Dial(t.Context(), transport.Endpoint{Network: network, Address: raw.Addr().String()}, ignoreEvents{}, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +100,32 @@ func newPair(t testing.TB, network string, h transport.Handler, serverConfig, cl
 	})
 	return p
 }
+
+// testTLS is crypto/tls with a certificate that its clients know.
+type testTLS struct{ server, client *tls.Config }
+
+func newTestTLS() transport.Handshaker {
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	known := x509.NewCertPool()
+	known.AddCert(s.Certificate())
+	return testTLS{
+		server: &tls.Config{Certificates: s.TLS.Certificates},
+		client: &tls.Config{RootCAs: known, ServerName: "example.com"},
+	}
+}
+
+func (s testTLS) ClientHandshake(ctx context.Context, raw net.Conn, _ string) (net.Conn, transport.AuthInfo, error) {
+	c := tls.Client(raw, s.client)
+	return c, nil, c.HandshakeContext(ctx)
+}
+
+func (s testTLS) ServerHandshake(ctx context.Context, raw net.Conn) (net.Conn, transport.AuthInfo, error) {
+	c := tls.Server(raw, s.server)
+	return c, nil, c.HandshakeContext(ctx)
+}
+
+func (testTLS) Scheme() string { return "https" }
 
 // unary sends data and returns what comes back.
 func unary(ctx context.Context, conn transport.Conn, data []byte) ([]byte, error) {

@@ -3,6 +3,7 @@
 package http2
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -30,6 +31,17 @@ type rawSocket struct {
 
 // newRawSocket returns nil if nc is not a plain socket.
 func newRawSocket(nc net.Conn) *rawSocket {
+	conn := socketOf(nc)
+	if conn == nil {
+		return nil
+	}
+	s := &rawSocket{conn: conn}
+	s.onRead, s.onPoll, s.onWrite = s.readReady, s.pollReady, s.writeReady
+	return s
+}
+
+// socketOf returns the socket that nc is; nil if it is something else.
+func socketOf(nc net.Conn) syscall.RawConn {
 	var socket syscall.Conn
 	switch plain := nc.(type) {
 	case *net.TCPConn:
@@ -43,9 +55,29 @@ func newRawSocket(nc net.Conn) *rawSocket {
 	if err != nil {
 		return nil
 	}
-	s := &rawSocket{conn: conn}
-	s.onRead, s.onPoll, s.onWrite = s.readReady, s.pollReady, s.writeReady
-	return s
+	return conn
+}
+
+// dozeOn returns the socket to wait for when there is nothing to read from nc; nil if it
+// has none, or if a read that is ended by a deadline cannot be repeated.
+func dozeOn(nc net.Conn) syscall.RawConn {
+	if secured, ok := nc.(*tls.Conn); ok {
+		nc = secured.NetConn()
+	}
+	return socketOf(nc)
+}
+
+// waitReadable waits until there is something to read, in a few small frames. An error is
+// left to the next read.
+func waitReadable(socket syscall.RawConn) {
+	looked := false
+	_ = socket.Read(func(fd uintptr) bool {
+		if looked {
+			return true
+		}
+		looked = true // what has come before is not told of again
+		return readable(fd)
+	})
 }
 
 // read reads behind r's unparsed bytes. The buffer is borrowed only while the
@@ -71,19 +103,6 @@ func (s *rawSocket) readReady(fd uintptr) bool {
 	}
 	s.reader.release()
 	return false
-}
-
-// wait waits until there is something to read, in a few small frames. An error is
-// left to the next read.
-func (s *rawSocket) wait() {
-	looked := false
-	_ = s.conn.Read(func(fd uintptr) bool {
-		if looked {
-			return true
-		}
-		looked = true // what has come before is not told of again
-		return readable(fd)
-	})
 }
 
 // readable tells whether a read would return something at once.

@@ -23,7 +23,7 @@ type rest struct {
 // idleLocked notes that there are no streams.
 func (c *Conn) idleLocked() {
 	r := &c.rest
-	if r.armed || c.raw == nil || c.err != nil || c.streams.len() > 0 {
+	if r.armed || c.socket == nil || c.err != nil || c.streams.len() > 0 {
 		return
 	}
 	r.armed, r.seen = true, c.reading.turns
@@ -102,7 +102,7 @@ func (c *Conn) restNow() {
 // doze is readLoop for a goroutine that has nothing to read yet. Its stack grows when
 // there is.
 func (c *Conn) doze() {
-	c.raw.wait()
+	waitReadable(c.socket)
 	c.mu.Lock()
 	c.idleLocked() // it may be a PING
 	c.mu.Unlock()

@@ -60,7 +60,7 @@ func callOK(t *testing.T, conn transport.Conn) {
 // TestRest would break if a connection that is idle kept what it had for its streams, or
 // did not go on when there is something to do again.
 func TestRest(t *testing.T) {
-	for _, network := range []string{"tcp", "unix"} {
+	for _, network := range []string{"tcp", "unix", "tls"} {
 		t.Run(network, func(t *testing.T) {
 			p, server := serverOf(t, network)
 			ends := []transport.Conn{p.conn, server}
@@ -114,23 +114,31 @@ func TestRestEnds(t *testing.T) {
 		"its own":    func(client, _ transport.Conn) { client.Close(errors.New("enough")) },
 		"a drain":    func(_, server transport.Conn) { server.Drain() },
 	} {
-		t.Run(name, func(t *testing.T) {
-			p, server := serverOf(t, "tcp")
-			doze(t, 2, func() {
-				http2.ConsiderRest(p.conn)
-				http2.ConsiderRest(server)
+		for _, network := range []string{"tcp", "tls"} {
+			t.Run(name+" over "+network, func(t *testing.T) {
+				p, server := serverOf(t, network)
+				doze(t, 2, func() {
+					http2.ConsiderRest(p.conn)
+					http2.ConsiderRest(server)
+				})
+				end(p.conn, server)
+				within(t, "the client's end", p.conn.Done(), patience)
+				within(t, "the server's end", server.Done(), patience)
 			})
-			end(p.conn, server)
-			within(t, "the client's end", p.conn.Done(), patience)
-			within(t, "the server's end", server.Done(), patience)
-		})
+		}
 	}
 }
 
 // TestRestAtAnyTime would break if what comes while a connection is about to rest were
 // lost, or taken for late.
 func TestRestAtAnyTime(t *testing.T) {
-	p, server := serverOf(t, "tcp")
+	for _, network := range []string{"tcp", "tls"} {
+		t.Run(network, func(t *testing.T) { restAtAnyTime(t, network) })
+	}
+}
+
+func restAtAnyTime(t *testing.T, network string) {
+	p, server := serverOf(t, network)
 	stop := make(chan struct{})
 	var others, callers sync.WaitGroup
 	for _, end := range []transport.Conn{p.conn, server} {
