@@ -122,10 +122,11 @@ func newConn(role h2.Role, nc net.Conn, auth transport.AuthInfo, cfg *Config) *C
 		protocol = "h2"
 	}
 	c := &Conn{
-		role: role,
-		nc:   nc,
-		raw:  newRawSocket(nc), socket: dozeOn(nc),
-		cfg: cfg,
+		role:   role,
+		nc:     nc,
+		raw:    newRawSocket(nc),
+		socket: dozeOn(nc),
+		cfg:    cfg,
 		info: transport.ConnInfo{
 			Protocol: protocol,
 			Local:    nc.LocalAddr(),

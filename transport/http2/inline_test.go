@@ -314,3 +314,31 @@ func TestInlineHandlerAtTheEnd(t *testing.T) {
 		close(release)
 	})
 }
+
+// TestLateEndIsSent would break if the end of a stream, whose handler has lost the reader's
+// role and returns without an answer, stayed until something else is written.
+func TestLateEndIsSent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := serve(t, http2.Config{}, handlerFunc(func(st transport.Stream, h *transport.Header) {
+			if h.Block.Authority == hold {
+				<-release
+				return
+			}
+			echo(st, h)
+		})).hello()
+		defer func() { _ = s.close() }()
+		s.wantOutcome("alive")
+		s.write(ask(1, hold))
+		synctest.Wait()
+		s.write(get(3)) // somebody else reads from here on
+		s.want("HEADERS 3 trailers", answered(3))
+		s.wantOutcome("alive")
+		if d := took(func() {
+			close(release)
+			s.want("RST", "RST 1 CANCEL")
+		}); d != 0 {
+			t.Errorf("the end came after %v", d)
+		}
+	})
+}
