@@ -291,9 +291,11 @@ func (p *peer) until(stop string) string {
 
 // outcome tells what has become of the connection and of the frames before: the
 // transcript up to the answer of a PING, which is shown as "alive", or to the
-// connection's end.
+// connection's end. When it returns, whoever wrote the answer is done with it: what
+// is left to be written next waits for somebody else.
 func (p *peer) outcome() string {
 	synctest.Wait()
+	defer synctest.Wait()
 	p.write(ping("outcome?"))
 	return strings.Replace(p.until("PONG outcome?"), "PONG outcome?", "alive", 1)
 }
