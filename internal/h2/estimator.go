@@ -9,6 +9,8 @@ const (
 	// to make a round trip worth a PING: calls that never come near the window
 	// need no larger one.
 	sampleShare = 4
+	// maxStarved bounds in bytes how far windows grow for receivers that starve.
+	maxStarved = 8 << 20
 	// maxSampleEvery bounds, in windows, how far samples that led to nothing
 	// push the next one away.
 	maxSampleEvery = 16
@@ -64,6 +66,19 @@ func (e *Estimator) Data(n int, now func() time.Time) (ping bool) {
 	e.waiting, e.sample = 0, 0
 	e.sampling, e.sentAt = true, now()
 	return true
+}
+
+// Starved says that a receiver has waited because its peer had used up the stream's
+// window, and was told of new credit too late. That need not be the network's fault: a
+// process waits for a processor, or for its garbage collector. If grown is true, the
+// windows should Grow to window bytes.
+func (e *Estimator) Starved() (window int, grown bool) {
+	most := min(e.max, maxStarved)
+	if e.window >= most {
+		return e.window, false
+	}
+	e.window = min(2*e.window, most)
+	return e.window, true
 }
 
 // Ack is the answer to the PING. If grown is true, the windows of the

@@ -103,3 +103,20 @@ func TestPingKinds(t *testing.T) {
 
 // atStart is a clock that stands still.
 func atStart() time.Time { return start }
+
+func TestEstimatorStarved(t *testing.T) {
+	for _, tt := range []struct{ window, most, want int }{
+		{64 << 10, 0, 128 << 10},
+		{5 << 20, 0, 8 << 20},
+		{8 << 20, 0, 8 << 20},
+		{9 << 20, 0, 9 << 20},
+		{64 << 10, 100 << 10, 100 << 10},
+		{64 << 10, 64 << 10, 64 << 10},
+	} {
+		e := NewEstimator(tt.window, tt.most)
+		w, grown := e.Starved()
+		if w != tt.want || w != e.Window() || grown != (w > tt.window) {
+			t.Errorf("a window of %d, %d at most: %d, grown %v, want %d", tt.window, tt.most, w, grown, tt.want)
+		}
+	}
+}

@@ -7,6 +7,10 @@ import "github.com/yodelrpc/yodel/internal/frame"
 // flight.
 const updateShare = 4
 
+// usedUpShare is the part of a window, one in so many, that a peer may leave unused when
+// what it has to send does not fit.
+const usedUpShare = 8
+
 // What a loan is beyond the bytes that a reader waits for. A peer may pad every
 // frame, and choose its frames as it likes: with credit for the bytes alone, one
 // that always pads could never send the last of them.
@@ -55,6 +59,10 @@ func (w *RecvWindow) Credit() int { return int(w.credit) }
 // Held is how many bytes have been received and not released. When a stream
 // goes, that much must be released on the connection.
 func (w *RecvWindow) Held() int { return int(w.held) }
+
+// UsedUp tells whether the peer has used up so much of the window that it may have had
+// to stop.
+func (w *RecvWindow) UsedUp() bool { return w.credit < w.size/usedUpShare }
 
 // Receive is a DATA frame on the stream id, zero being the connection, of n
 // flow-controlled bytes: frame.Data.Flow, padding included.

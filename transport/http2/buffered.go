@@ -1,6 +1,8 @@
 package http2
 
 import (
+	"slices"
+
 	"github.com/yodelrpc/yodel/internal/buffer"
 )
 
@@ -19,11 +21,8 @@ const (
 // It moves no bytes that a receiver is at work on, or is about to be: what does
 // not fit follows them in memory of its own.
 func (c *Conn) bufferLocked(st *stream, data []byte) {
-	tail := &st.buf
-	if st.more != nil {
-		tail = &st.more
-	}
-	if n := len(*tail); cap(*tail)-n >= len(data) {
+	tail := st.tail()
+	if n := len(*tail); cap(*tail)-n >= len(data) && !st.full() {
 		if &(*tail)[:n+1][n] == &data[0] {
 			*tail = (*tail)[:n+len(data)] // it was read to where it belongs
 		} else {
@@ -31,16 +30,52 @@ func (c *Conn) bufferLocked(st *stream, data []byte) {
 		}
 		return
 	}
-	unread := len(st.buf) - st.off
-	if st.more != nil || st.lent || (st.need > 0 && unread >= st.need) {
-		grown := append(buffer.Get(grownSize(len(st.more), len(data))), st.more...)
+	atWork := st.lent || (st.need > 0 && len(st.buf)-st.off >= st.need)
+	switch {
+	case st.full():
+		c.notAheadLocked(st)
+		size := c.roomLocked(st, int(st.large), grownSize(0, len(data)))
+		st.more = append(st.more, append(buffer.Get(size), data...))
+	case len(st.more) > 0:
+		grown := append(buffer.Get(grownSize(len(*tail), len(data))), *tail...)
 		grown = append(grown, data...)
-		c.giveLocked(st.more)
-		st.more = grown
-		return
+		c.giveLocked(*tail)
+		*tail = grown
+	case atWork:
+		st.more = append(st.more, append(buffer.Get(len(data)), data...))
+	default:
+		c.growLocked(st, c.needLocked(st, data), len(data))
+		st.buf = append(st.buf, data...)
 	}
-	c.growLocked(st, c.needLocked(st, data), len(data))
-	st.buf = append(st.buf, data...)
+}
+
+// tail returns the memory to which the next bytes are added.
+func (st *stream) tail() *[]byte {
+	if n := len(st.more); n > 0 {
+		return &st.more[n-1]
+	}
+	return &st.buf
+}
+
+// sized takes note of the size of a message, which the next one is likely to have too.
+func (st *stream) sized(size int) {
+	st.large = 0
+	if size >= bulkSize && size < exactSize {
+		st.large = uint32(size)
+	}
+}
+
+// full tells whether the tail holds a whole large message. The next one would have to be
+// moved when its end comes, and gets memory of its own instead.
+func (st *stream) full() bool {
+	size, whole := len(*st.tail()), int(st.large)
+	if len(st.more) == 0 {
+		size -= st.off
+		if st.need > 0 {
+			whole = st.need
+		}
+	}
+	return st.large > 0 && size >= whole
 }
 
 // needLocked returns how many bytes the receiver of st waits for, or is going to,
@@ -82,16 +117,21 @@ func (c *Conn) growLocked(st *stream, need, n int) {
 	st.buf, st.off, st.exact = grown, 0, exact
 }
 
-// mergeLocked moves all that is unread together.
+// mergeLocked moves the first of what follows buf to it.
 func (c *Conn) mergeLocked(st *stream) {
-	if st.more == nil {
-		return
-	}
-	more := st.more
-	st.more = nil
+	more := st.takeMore()
 	c.growLocked(st, st.need, len(more))
 	st.buf = append(st.buf, more...)
 	c.giveLocked(more)
+}
+
+// takeMore takes the first of what follows buf.
+func (st *stream) takeMore() (first []byte) {
+	if len(st.more) > 0 {
+		first = st.more[0]
+		st.more = slices.Delete(st.more, 0, 1)
+	}
+	return first
 }
 
 // roomLocked returns how large a buffer to make for a message of need bytes on st:
@@ -167,9 +207,11 @@ func (c *Conn) discardLocked(s *Stream, n int) {
 func (c *Conn) discardedLocked(st *stream, n int) {
 	st.lent = false
 	if st.buf == nil {
-		st.buf, st.more = st.more, nil
+		st.buf = st.takeMore()
 		st.off, st.exact = 0, false
-		c.notAheadLocked(st)
+		if st.buf == nil {
+			c.notAheadLocked(st)
+		}
 	}
 	if u := min(n, st.unread); u > 0 {
 		st.unread -= u
@@ -203,7 +245,9 @@ func (s *Stream) Keep(n int) bool {
 
 // dropBufferedLocked throws away what the stream has buffered.
 func (c *Conn) dropBufferedLocked(st *stream) {
-	c.giveLocked(st.more)
+	for _, more := range st.more {
+		c.giveLocked(more)
+	}
 	if !st.lent {
 		c.giveLocked(st.buf)
 	}

@@ -15,7 +15,8 @@ import (
 // Defaults of [Config].
 const (
 	// DefaultStreamWindow is how much a stream's peer may send ahead of the
-	// reader at first; it grows with the bandwidth-delay product.
+	// reader at first; it grows with the bandwidth-delay product, and up to 8 MiB
+	// while a fast reader waits because of it.
 	DefaultStreamWindow = 256 << 10
 	// DefaultConnWindow is the same for the whole connection.
 	DefaultConnWindow = 1 << 20

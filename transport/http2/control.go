@@ -56,6 +56,20 @@ func (c *Conn) widenLocked(size int) {
 	c.sendSettingsLocked(ours)
 }
 
+// starvedLocked widens the windows if the receiver of st, who has to wait, has been made
+// to by its window: the peer had used it up, and what it has been able to send since came
+// too late. A receiver that is slower than its peer never waits, and keeps its window.
+func (c *Conn) starvedLocked(st *stream) {
+	usedUp := st.usedUp
+	st.usedUp = 0
+	if usedUp == 0 || st.received-usedUp > int64(st.window.Size()) {
+		return
+	}
+	if size, grown := c.estimator.Starved(); grown {
+		c.widenLocked(size)
+	}
+}
+
 // enlargeLocked lets a peer that has sent so much at a time send large frames. It
 // reports whether that must be flushed.
 func (c *Conn) enlargeLocked(size int) (told bool) {

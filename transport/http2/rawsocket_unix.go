@@ -136,12 +136,13 @@ func (s *rawSocket) pollReady(fd uintptr) bool {
 // bytes, and reports whether there was something to read, or an error.
 func (s *rawSocket) readSome(fd uintptr) bool {
 	r := s.reader
+	size := r.readRoom()
+	r.borrow(size)
+	room := r.buf[r.end:min(len(r.buf), r.end+size)]
 	if r.direct == nil {
-		r.borrow(readSize)
-		s.n, s.err = readNow(fd, r.buf[r.end:])
+		s.n, s.err = readNow(fd, room)
 	} else {
-		r.borrow(r.behind)
-		s.n, s.err = readVector(fd, r.direct, r.buf[r.end:min(len(r.buf), r.end+r.behind)])
+		s.n, s.err = readVector(fd, r.direct, room)
 	}
 	if errors.Is(s.err, syscall.EAGAIN) {
 		s.n, s.err = 0, nil

@@ -36,7 +36,7 @@ type reader struct {
 	stash      []byte // an incomplete frame, kept while asleep
 	direct     []byte // where the rest of a DATA frame belongs; Conn.mu guards it
 	got        int    // bytes that the last read has put there
-	behind     int    // how much room there is to be for what comes behind that
+	large      bool   // the last frame is DATA of largeSize or more, and so is likely to be the next
 	full       bool   // the last read filled its buffer
 
 	prefaceLeft string // still to be read
@@ -493,6 +493,7 @@ func (c *Conn) nextFrameLocked() (ok bool, err error) {
 	if err := c.checkHead(h); err != nil {
 		return false, err
 	}
+	r.large = h.Type == frame.TypeData && h.Length >= largeSize
 	have = have[frame.HeadLen:]
 	if len(have) < h.Length {
 		if h.Type != frame.TypeData || h.Has(frame.FlagPadded) || len(have) == 0 {
@@ -536,7 +537,7 @@ const (
 	// leastDirect is the least rest of a DATA frame that is read to where it
 	// belongs.
 	leastDirect = 4 << 10
-	// headsSize is how much is read behind it in the middle of a large message: the
+	// headsSize is how much is read that does not belong there among large frames: the
 	// head of the next frame, and little that would have to be copied.
 	headsSize = 4 << 10
 )
@@ -545,7 +546,7 @@ const (
 // where it belongs, if there is room.
 func (c *Conn) aimLocked() {
 	r := &c.reader
-	r.direct, r.behind = nil, readSize
+	r.direct = nil
 	if r.data.left < leastDirect || r.start < r.end {
 		return
 	}
@@ -553,16 +554,18 @@ func (c *Conn) aimLocked() {
 	if st == nil {
 		return
 	}
-	tail := st.buf
-	if st.more != nil {
-		tail = st.more
-	}
-	if cap(tail)-len(tail) >= r.data.left {
+	if tail := *st.tail(); cap(tail)-len(tail) >= r.data.left && !st.full() {
 		r.direct = tail[len(tail):][:r.data.left]
-		if st.need >= exactSize {
-			r.behind = headsSize
-		}
+		r.large = r.large || st.need >= exactSize
 	}
+}
+
+// readRoom is how much may be read that does not go where it belongs.
+func (r *reader) readRoom() int {
+	if r.large {
+		return headsSize
+	}
+	return readSize
 }
 
 // checkHead refuses a frame before its payload is read: one that is too large

@@ -130,6 +130,9 @@ func (c *Conn) acceptDataLocked(st *stream, data []byte, flow int, end bool) err
 		return err
 	}
 	st.received += int64(len(data))
+	if st.window.UsedUp() {
+		st.usedUp = st.received
+	}
 	if st.contentLength >= 0 && (st.received > st.contentLength || (end && st.received < st.contentLength)) {
 		return &frame.Error{Code: frame.CodeProtocol, StreamID: st.id, Text: "DATA does not add up to content-length (RFC 9113 §8.1.1)"}
 	}

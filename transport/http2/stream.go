@@ -59,13 +59,14 @@ type stream struct {
 
 	// Receiving.
 	gotHeader, gotTrailer, ended bool
-	lent                         bool // the reader of buf[off:] is at work on it
-	exact                        bool // buf was made for one message, which may keep it
-	awaitsEnd                    bool // see transport.Outgoing
-	returning                    bool // counted in Conn.wave
-	resuming                     bool // the same
-	sleeping                     bool // Await or Header wait for wake
-	oneWay                       bool // the receiver has not sent since its last message
+	lent                         bool   // the reader of buf[off:] is at work on it
+	exact                        bool   // buf was made for one message, which may keep it
+	awaitsEnd                    bool   // see transport.Outgoing
+	returning                    bool   // counted in Conn.wave
+	resuming                     bool   // the same
+	sleeping                     bool   // Await or Header wait for wake
+	oneWay                       bool   // the receiver has not sent since its last message
+	large                        uint32 // the last message's size, if bulkSize or more and less than exactSize; else 0
 	// Sending.
 	sentHeader  bool
 	sendWaiting bool // Send waits for sendWake
@@ -77,11 +78,12 @@ type stream struct {
 	contentLength int64 // -1 if not announced
 	received      int64 // payload bytes
 	buf           []byte
-	off           int    // buf[off:] is unread
-	more          []byte // what follows buf
+	off           int      // buf[off:] is unread
+	more          [][]byte // what follows buf: of large messages each its own
 	window        h2.RecvWindow
-	unread        int // bytes counted in Conn.unread
-	ahead         int // counted in Conn.ahead
+	unread        int   // bytes counted in Conn.unread
+	ahead         int   // counted in Conn.ahead
+	usedUp        int64 // what had been received when the window was last used up
 	demand        transport.Demand
 	need          int
 	slept         int // how often Await and Header have waited
@@ -214,17 +216,18 @@ func (s *Stream) awaitLocked(ctx context.Context, demand transport.Demand) ([]by
 			return nil, false, err
 		}
 		buffered := st.buf[st.off:]
-		ended := st.ended && st.more == nil
+		ended := st.ended && len(st.more) == 0
 		need := 0
 		if !ended {
 			need = demand(buffered)
 		}
-		if len(buffered) < need && st.more != nil {
+		if len(buffered) < need && len(st.more) > 0 {
 			c.mergeLocked(st)
 			continue
 		}
 		if len(buffered) >= need {
 			told = c.enlargeLocked(len(buffered)) || told
+			st.sized(need)
 			c.seenLocked(st, ended)
 			st.lent = !c.handLocked(st) && len(buffered) > 0
 			if told {
@@ -269,7 +272,9 @@ const quickSize = 4 << 10
 // transport.Outgoing.AwaitsEnd).
 func (c *Conn) deliverLocked(st *stream) {
 	s := st.handle
-	c.mergeLocked(st)
+	for len(st.more) > 0 {
+		c.mergeLocked(st)
+	}
 	size := len(st.buf) - st.off
 	c.proven = max(c.proven, size)
 	c.enlargeLocked(size)
@@ -380,6 +385,7 @@ func (c *Conn) demandLocked(st *stream, need int) {
 		st.unread = 0
 	}
 	if st.state.CanReceive() {
+		c.starvedLocked(st)
 		c.updateLocked(st, st.window.Demand(need-(len(st.buf)-st.off)))
 	}
 }

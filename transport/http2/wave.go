@@ -2,6 +2,7 @@ package http2
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/yodelrpc/yodel/internal/buffer"
@@ -83,7 +84,7 @@ func (c *Conn) endWaveLocked() {
 // that is little. What comes meanwhile gets memory of its own.
 func (c *Conn) handLocked(st *stream) bool {
 	size := len(st.buf) - st.off
-	if size == 0 || size > quickSize || st.more != nil || st.exact || st.ahead > 0 {
+	if size == 0 || size > quickSize || len(st.more) > 0 || st.exact || st.ahead > 0 {
 		return false
 	}
 	st.held, st.heldOff = st.buf, st.off
@@ -131,7 +132,9 @@ func (st *stream) discardHeld(n int) {
 func (c *Conn) settleLocked(st *stream) bool {
 	if st.held != nil {
 		// What it has not read comes before what has come since.
-		st.more = st.buf
+		if st.buf != nil {
+			st.more = slices.Insert(st.more, 0, st.buf)
+		}
 		st.buf, st.off = st.held, st.heldOff
 		st.held, st.heldOff = nil, 0
 	}
