@@ -42,6 +42,7 @@ func (c *Conn) bufferLocked(st *stream, data []byte) {
 		c.giveLocked(*tail)
 		*tail = grown
 	case atWork:
+		c.notAheadLocked(st)
 		st.more = append(st.more, append(buffer.Get(len(data)), data...))
 	default:
 		c.growLocked(st, c.needLocked(st, data), len(data))
@@ -120,6 +121,9 @@ func (c *Conn) growLocked(st *stream, need, n int) {
 // mergeLocked moves the first of what follows buf to it.
 func (c *Conn) mergeLocked(st *stream) {
 	more := st.takeMore()
+	if len(st.more) == 0 {
+		c.notAheadLocked(st)
+	}
 	c.growLocked(st, st.need, len(more))
 	st.buf = append(st.buf, more...)
 	c.giveLocked(more)

@@ -15,6 +15,8 @@ type Books struct {
 	Woken int
 	// Held is what the connection's window has not given back.
 	Held int
+	// Ahead is memory for what has not come yet, of messages that have begun.
+	Ahead int
 	// Queued is how many bytes wait to be written, or are being written.
 	Queued int
 }
@@ -31,7 +33,7 @@ func BooksOf(conn transport.Conn) Books {
 	return Books{
 		Streams: c.streams.len(), Active: c.active, Running: c.accepted.running, Waiting: c.accepted.waiting(),
 		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
-		Woken: int(c.wave.resuming.Load() + c.wave.returning.Load()), FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued,
+		Woken: int(c.wave.resuming.Load() + c.wave.returning.Load()), FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued, Ahead: c.ahead,
 	}
 }
 

@@ -51,6 +51,45 @@ func TestLargeMessagesApart(t *testing.T) {
 	})
 }
 
+// TestLargeMessagesInTheBooks would break if memory that was made ahead of a message
+// stayed in the books when the message has come: after some of them there would be none
+// for others.
+func TestLargeMessagesInTheBooks(t *testing.T) {
+	for _, size := range []int{64 << 10, 500 << 10} {
+		var next chan struct{}
+		serverScript(t, http2.Config{StreamWindow: 4 << 20, ConnWindow: 8 << 20}, func(s transport.Stream, _ *transport.Header) {
+			for i := range uint64(12) {
+				got, _, err := s.Await(context.Background(), sized)
+				if err != nil || !bytes.HasPrefix(got, message(size, i)) {
+					t.Errorf("message %d has come as %d bytes, %v", i, len(got), err)
+					return
+				}
+				if ahead := http2.BooksOf(s.Conn()).Ahead; ahead > size {
+					t.Errorf("at message %d, memory for %d bytes of %d is in the books", i, ahead, size)
+					return
+				}
+				<-next
+				s.Discard(4 + size)
+			}
+		}, func(s *served) {
+			next = make(chan struct{})
+			s.write(opened(1))
+			s.chunks(1, message(size, 0))
+			for i := range uint64(11) {
+				following := message(size, i+1)
+				s.chunks(1, following[:size/16])
+				synctest.Wait()
+				next <- struct{}{}
+				synctest.Wait()
+				s.chunks(1, following[size/16:])
+				synctest.Wait()
+			}
+			next <- struct{}{}
+			synctest.Wait()
+		})
+	}
+}
+
 // TestLargeMessagesOfAnySize would break if a message was not what has been sent, for
 // its size, or that of those before and behind it.
 func TestLargeMessagesOfAnySize(t *testing.T) {
