@@ -74,8 +74,10 @@ func (h *half) setDeadline(l *limit, at time.Time) {
 		l.timer = nil
 	}
 	l.at = at
-	if !at.IsZero() && !l.closed {
-		l.timer = time.AfterFunc(time.Until(at), h.cond.Broadcast)
+	// No timer that fires at once: it would run here, and two at a time, in two
+	// goroutines of a bubble, crash Go's race detector.
+	if left := time.Until(at); left > 0 && !l.closed {
+		l.timer = time.AfterFunc(left, h.cond.Broadcast)
 	}
 	h.cond.Broadcast()
 }
