@@ -34,8 +34,8 @@ func (c *Conn) bufferLocked(st *stream, data []byte) {
 	switch {
 	case st.full():
 		c.notAheadLocked(st)
-		size := c.roomLocked(st, int(st.large), grownSize(0, len(data)))
-		st.more = append(st.more, append(buffer.Get(size), data...))
+		size := c.roomLocked(st, int(st.large), len(data))
+		st.more = append(st.more, append(buffer.Get(max(size, len(data))), data...))
 	case len(st.more) > 0:
 		grown := append(buffer.Get(grownSize(len(*tail), len(data))), *tail...)
 		grown = append(grown, data...)
