@@ -372,7 +372,8 @@ const framesPerHold = 32
 
 // takeTurn parses the complete frames in the buffer, and then lets their
 // effects happen. It reports whether there are more frames: a turn ends early
-// when it has started many streams.
+// when it has started many streams, and the next request comes. What belongs to
+// the last of them is in the turn: a request that is not whole has a worker woken.
 func (c *Conn) takeTurn(own bool) (more bool) {
 	r := &c.reader
 	r.opened, r.woken = 0, 0
@@ -385,7 +386,7 @@ func (c *Conn) takeTurn(own bool) (more bool) {
 			r.start = r.end // RFC 9113 §5.4.1: nothing counts after a connection error
 			break
 		}
-		if r.opened >= c.cfg.Limits.StreamsPerTurn {
+		if r.opened >= c.cfg.Limits.StreamsPerTurn && r.next() == frame.TypeHeaders {
 			more = true
 			break
 		}
@@ -459,6 +460,16 @@ func (e effects) cleared() effects {
 	clear(e.returns)
 	clear(e.told)
 	return effects{e.wakes[:0], e.returns[:0], e.told[:0]}
+}
+
+// next is the type of the next frame; TypeData if only a part of one, or of its head, has
+// come.
+func (r *reader) next() frame.Type {
+	have := r.buf[r.start:r.end]
+	if r.data.left > 0 || len(have) < frame.HeadLen {
+		return frame.TypeData
+	}
+	return frame.ParseHead(have).Type
 }
 
 // readPreface checks the bytes that come before a client's first frame.

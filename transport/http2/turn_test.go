@@ -1,6 +1,11 @@
 package http2_test
 
 import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -47,5 +52,33 @@ func TestStreamsPerTurn(t *testing.T) {
 	}
 	if n := play(t, http2.Limits{StreamsPerTurn: -1}); n != attack {
 		t.Errorf("without the limit %d streams were opened in one turn, want all %d", n, attack)
+	}
+}
+
+// TestTurnEndsBetweenRequests would break if a turn that has opened enough streams ended
+// before the data of the last one, which has come with it: its handler would not run on
+// the reader's goroutine, and a worker would be woken for it.
+func TestTurnEndsBetweenRequests(t *testing.T) {
+	goroutines := make(map[string]int)
+	var mu sync.Mutex
+	serverScript(t, http2.Config{Limits: http2.Limits{StreamsPerTurn: 3}}, func(s transport.Stream, h *transport.Header) {
+		var stack [64]byte
+		header, _, _ := bytes.Cut(stack[:runtime.Stack(stack[:], false)], []byte(" ["))
+		mu.Lock()
+		goroutines[string(header)]++
+		mu.Unlock()
+		echo(s, h)
+	}, func(s *served) {
+		var burst []byte
+		var answers []string
+		for id := uint32(1); id <= 17; id += 2 {
+			burst = append(burst, join(opened(id), data(id, "x", fEnd))...)
+			answers = append(answers, fmt.Sprintf("HEADERS %d 200; DATA %[1]d 1; HEADERS %[1]d trailers END", id))
+		}
+		s.write(burst)
+		s.want("HEADERS 17 trailers", strings.Join(answers, "; "))
+	})
+	if len(goroutines) != 1 {
+		t.Errorf("the handlers ran on %d goroutines, want the reader's only: %v", len(goroutines), goroutines)
 	}
 }
