@@ -73,7 +73,7 @@ func TestUnaryAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if allocs > 10 {
-		t.Errorf("%v allocations, want 10 at most", allocs)
+	if allocs > 5 {
+		t.Errorf("%v allocations, want 5 at most", allocs)
 	}
 }

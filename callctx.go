@@ -2,28 +2,21 @@ package yodel
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// callContext is the context of a server's call. It is made for every call, so
+// callContext is a server's call as a context. There is one for every call, so
 // it is lazy: the Done channel exists if somebody asks for it, a timer if the
 // call has a deadline. Its values are those of the context that Serve was given.
 //
-// How it has ended is in serverCall.ctxState. As soon as somebody may have to be told,
+// How it has ended is in ctxState. As soon as somebody may have to be told,
 // contextWatched is set there, and from then on mu guards the end. Before, whoever swaps it
 // in first has ended the context.
-type callContext struct {
-	served *served
-	call   *serverCall
+type callContext serverCall
 
-	// extra is nil until something of it is needed.
-	extra atomic.Pointer[contextExtra]
-
-	mu   sync.Mutex
-	done chan struct{}
-}
+// context is the call's context.
+func (s *serverCall) context() *callContext { return (*callContext)(s) }
 
 // contextWatched is a bit beside a contextEnd.
 const contextWatched = 1 << 7
@@ -38,7 +31,7 @@ type contextExtra struct {
 	// replaced answers Value once the call is canceled with a cause: a context
 	// of package context, which is where context.Cause looks.
 	replaced atomic.Pointer[context.Context]
-	// funcs is what AfterFunc was called with. callContext.mu guards it.
+	// funcs is what AfterFunc was called with. Call.mu guards it.
 	funcs map[*func()]struct{}
 }
 
@@ -72,7 +65,7 @@ func closedChan() chan struct{} {
 }
 
 func (c *callContext) Deadline() (time.Time, bool) {
-	if extra := c.extra.Load(); extra != nil && !extra.deadline.IsZero() {
+	if extra := c.ctxExtra.Load(); extra != nil && !extra.deadline.IsZero() {
 		return extra.deadline, true
 	}
 	return time.Time{}, false
@@ -98,14 +91,14 @@ func (c *callContext) Err() error {
 }
 
 // ended is Err for what is known already.
-func (c *callContext) ended() error { return endOf(c.call.ctxState.Load()).err() }
+func (c *callContext) ended() error { return endOf(c.ctxState.Load()).err() }
 
 // moreLocked returns the extra, to be changed.
 func (c *callContext) moreLocked() *contextExtra {
-	extra := c.extra.Load()
+	extra := c.ctxExtra.Load()
 	if extra == nil {
 		extra = new(contextExtra)
-		c.extra.Store(extra)
+		c.ctxExtra.Store(extra)
 	}
 	return extra
 }
@@ -113,8 +106,19 @@ func (c *callContext) moreLocked() *contextExtra {
 // watch has the stream tell of its end from now on. It is asked to when somebody
 // wants to know: few handlers do.
 func (c *callContext) watch() {
-	if state, first := c.setWatched(); first && endOf(state) == contextLives {
-		c.call.stream.Watch(c.call)
+	state, first := c.setWatched()
+	if !first || endOf(state) != contextLives {
+		return
+	}
+	s := (*serverCall)(c)
+	c.mu.Lock()
+	var failure error
+	if c.phase != phaseClosed { // or the stream may be another call's
+		failure = c.stream.Watch(s)
+	}
+	c.mu.Unlock()
+	if failure != nil {
+		s.StreamFailed(failure)
 	}
 }
 
@@ -122,11 +126,11 @@ func (c *callContext) watch() {
 // it.
 func (c *callContext) setWatched() (state uint32, first bool) {
 	for {
-		old := c.call.ctxState.Load()
+		old := c.ctxState.Load()
 		if old&contextWatched != 0 {
 			return old, false
 		}
-		if c.call.ctxState.CompareAndSwap(old, old|contextWatched) {
+		if c.ctxState.CompareAndSwap(old, old|contextWatched) {
 			return old | contextWatched, true
 		}
 	}
@@ -134,9 +138,9 @@ func (c *callContext) setWatched() (state uint32, first bool) {
 
 func (c *callContext) Value(key any) any {
 	if key == (callKey{}) {
-		return &c.call.Call
+		return &c.Call
 	}
-	if extra := c.extra.Load(); extra != nil {
+	if extra := c.ctxExtra.Load(); extra != nil {
 		if replaced := extra.replaced.Load(); replaced != nil {
 			return (*replaced).Value(key)
 		}
@@ -145,7 +149,7 @@ func (c *callContext) Value(key any) any {
 }
 
 // String keeps what fmt prints of a context short and free of values.
-func (c *callContext) String() string { return "yodel.callContext(" + c.call.Method.Path() + ")" }
+func (c *callContext) String() string { return "yodel.callContext(" + c.Method.Path() + ")" }
 
 // AfterFunc is what package context looks for to attach a child without a
 // goroutine.
@@ -185,8 +189,7 @@ func (c *callContext) expireIn(timeout time.Duration, expired func()) {
 // cancel ends the context, with a cause unless that is nil. It reports whether it
 // was the first to do so.
 func (c *callContext) cancel(end contextEnd, cause error) bool {
-	s := c.call
-	if cause == nil && c.extra.Load() == nil && s.ctxState.CompareAndSwap(uint32(contextLives), uint32(end)) {
+	if cause == nil && c.ctxExtra.Load() == nil && c.ctxState.CompareAndSwap(uint32(contextLives), uint32(end)) {
 		return true // nobody is to be told
 	}
 	c.mu.Lock()
@@ -199,11 +202,11 @@ func (c *callContext) cancel(end contextEnd, cause error) bool {
 		cancel(cause)
 		c.moreLocked().replaced.Store(&replaced)
 	}
-	s.ctxState.Store(uint32(end) | contextWatched)
+	c.ctxState.Store(uint32(end) | contextWatched)
 	if c.done != nil {
 		close(c.done)
 	}
-	extra := c.extra.Load()
+	extra := c.ctxExtra.Load()
 	if extra == nil {
 		c.mu.Unlock()
 		return true

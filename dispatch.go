@@ -174,7 +174,7 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 		s.refuse(stream, r)
 		return
 	}
-	call := &serverCall{request: r, stream: stream}
+	call := &serverCall{request: r, stream: stream, served: v}
 	call.Call = Call{Method: r.route.method, side: call, peer: stream.Conn().Info()}
 	if call.RequestHeader = r.parsed.Metadata; shared {
 		call.RequestHeader = r.parsed.Metadata.Clone() // the handler may change it
@@ -182,7 +182,6 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 	if kind := r.route.method.Kind; !kind.oneRequest() || !kind.oneResponse() {
 		call.extra = new(serverExtra)
 	}
-	call.ctx = callContext{served: v, call: call}
 	call.serve(timeout)
 }
 

@@ -26,7 +26,7 @@ func (s *serverCall) finish(err error) {
 		// The handler has left a goroutine that still sends. It must not hold
 		// the call up, nor send after the status. Once the context has ended it
 		// cannot, and it may be expire that sends.
-		if s.ctx.ended() == nil {
+		if s.context().ended() == nil {
 			s.reset(transport.ReasonCanceled)
 		}
 		s.sending.take()
@@ -37,14 +37,14 @@ func (s *serverCall) finish(err error) {
 	err = s.result(err)
 	// With nobody else at it, the stream can be closed by what is sent last.
 	alone := s.receiving.tryTake()
-	closed := s.ctx.ended() == nil && s.sendStatus(context.Background(), err, alone)
+	closed := s.context().ended() == nil && s.sendStatus(context.Background(), err, alone)
 	if s.answer != nil {
 		buffer.Put(s.answer.out.Data)
 		s.owner().scratches.give(s.answer)
 		s.answer = nil
 	}
+	s.context().cancel(contextCanceled, nil) // before expire can have the turn
 	s.sending.give()
-	s.ctx.cancel(contextCanceled, nil)
 	if !alone {
 		// The same for receiving. The answer is complete (RFC 9113 §8.1).
 		s.reset(transport.ReasonNone)

@@ -25,7 +25,7 @@ func (s *serverCall) run() (err error) {
 	if !s.owner().cfg.CrashOnPanic {
 		defer s.owner().recovered(s.Method, &err)
 	}
-	return s.owner().handle(&s.ctx, &s.Call, s)
+	return s.owner().handle(s.context(), &s.Call, s)
 }
 
 // recovered is deferred around the program's code. A panic becomes *err.

@@ -16,14 +16,20 @@ import (
 	"github.com/yodelrpc/yodel/transport"
 )
 
-// serverCall is a call on a server: the Call, its Stream and its context in one
-// piece of memory, because there is one for every call. It is never reused:
+// serverCall is a call on a server: the Call, its Stream and its context (callContext)
+// in one piece of memory, because there is one for every call. It is never reused:
 // handlers may keep any of the three.
 type serverCall struct {
 	Call
-	ctx     callContext
 	request *request
-	stream  transport.Stream
+	// stream is not touched when phase is phaseClosed.
+	stream transport.Stream
+
+	// What there is for the context: where it comes from, nil until something of it is
+	// needed, and nil until somebody asks for it. Call.mu guards done.
+	served   *served
+	ctxExtra atomic.Pointer[contextExtra]
+	done     chan struct{}
 
 	// Whoever has a turn owns that part of the stream.
 	sending, receiving turn
@@ -113,19 +119,19 @@ func (s *serverCall) serve(timeout time.Duration) {
 			err = status.New(status.DeadlineExceeded, "the deadline passed before the call arrived")
 			return
 		}
-		s.ctx.expireIn(timeout, s.expire)
+		s.context().expireIn(timeout, s.expire)
 	}
 	err = s.run()
 }
 
 // StreamFailed implements [transport.Watcher].
 func (s *serverCall) StreamFailed(err error) {
-	if overdue(&s.ctx) {
+	if overdue(s.context()) {
 		// The client has looked at the same clock, and was a little faster.
-		s.ctx.cancel(contextDeadline, nil)
+		s.context().cancel(contextDeadline, nil)
 		return
 	}
-	s.ctx.cancel(contextCanceled, err)
+	s.context().cancel(contextCanceled, err)
 }
 
 // expire ends a call whose deadline has passed.
@@ -136,7 +142,7 @@ func (s *serverCall) expire() {
 	if mine {
 		defer s.sending.give()
 	}
-	switch first := s.ctx.cancel(contextDeadline, nil); {
+	switch first := s.context().cancel(contextDeadline, nil); {
 	case first && mine:
 		// A reset alone would look to some clients like their own cancellation.
 		// It does not wait for credit either.
@@ -171,7 +177,7 @@ func (s *serverCall) messenger() messenger {
 // it, and nobody else: there is no one to send it to.
 func (s *serverCall) lost(err error) error {
 	s.StreamFailed(err)
-	if errors.Is(s.ctx.ended(), context.DeadlineExceeded) {
+	if errors.Is(s.context().ended(), context.DeadlineExceeded) {
 		return channelError(status.DeadlineExceeded, "the call's deadline has passed", context.DeadlineExceeded)
 	}
 	return channelError(status.Canceled, "the client has gone", causes{context.Canceled, err})
@@ -213,7 +219,7 @@ func (s *serverCall) receiveInto(msg any, fresh bool) error {
 
 // awaitRequest waits until in has a whole message, or all that there will be.
 func (s *serverCall) awaitRequest(in *inbox) error {
-	lives := s.ctx.ended() == nil
+	lives := s.context().ended() == nil
 	if !lives { // finish ends it before it gives the turn up
 		if err := s.usable(); err != nil {
 			return err

@@ -9,23 +9,19 @@ import (
 // Unlike a mutex, a goroutine that waits for its turn counts as blocked for
 // testing/synctest. The zero value is free.
 type turn struct {
-	state atomic.Int32
-	queue atomic.Pointer[turnQueue] // made by the first who waits
+	// queue is nil while the turn is free, and noQueue while it is taken and nobody
+	// waits for it.
+	queue atomic.Pointer[turnQueue]
 }
 
-// turnQueue is who waits for a turn.
+// turnQueue is who waits for a turn: somebody, as long as it is the turn's.
 type turnQueue struct {
 	mu sync.Mutex
 	// first is who gets the turn next.
 	first *turnWaiter
 }
 
-// The states of a turn. One that is contended may have waiters.
-const (
-	turnFree int32 = iota
-	turnTaken
-	turnContended
-)
+var noQueue = new(turnQueue)
 
 type turnWaiter struct {
 	// yours is closed to hand the turn over.
@@ -38,46 +34,51 @@ func (t *turn) take() {
 	if t.tryTake() {
 		return
 	}
-	q := t.waiting()
-	q.mu.Lock()
-	if t.state.Swap(turnContended) == turnFree {
-		q.mu.Unlock()
-		return
-	}
 	w := &turnWaiter{yours: make(chan struct{})}
+	for !t.enqueue(w) {
+		if t.tryTake() {
+			return
+		}
+	}
+	<-w.yours
+}
+
+// tryTake takes the turn if it is free.
+func (t *turn) tryTake() bool { return t.queue.CompareAndSwap(nil, noQueue) }
+
+// enqueue has w wait. It reports false if the turn has changed hands meanwhile.
+func (t *turn) enqueue(w *turnWaiter) bool {
+	q := t.queue.Load()
+	switch q {
+	case nil:
+		return false
+	case noQueue:
+		return t.queue.CompareAndSwap(noQueue, &turnQueue{first: w})
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if t.queue.Load() != q {
+		return false
+	}
 	last := &q.first
 	for *last != nil {
 		last = &(*last).next
 	}
 	*last = w
-	q.mu.Unlock()
-	<-w.yours
+	return true
 }
-
-func (t *turn) waiting() *turnQueue {
-	if q := t.queue.Load(); q != nil {
-		return q
-	}
-	t.queue.CompareAndSwap(nil, new(turnQueue))
-	return t.queue.Load()
-}
-
-// tryTake takes the turn if it is free.
-func (t *turn) tryTake() bool { return t.state.CompareAndSwap(turnFree, turnTaken) }
 
 // give passes the turn on.
 func (t *turn) give() {
-	if t.state.CompareAndSwap(turnTaken, turnFree) {
+	if t.queue.CompareAndSwap(noQueue, nil) {
 		return
 	}
-	q := t.waiting()
+	q := t.queue.Load()
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	w := q.first
-	if w == nil {
-		t.state.Store(turnFree)
-		return
+	if q.first = w.next; q.first == nil {
+		t.queue.Store(noQueue)
 	}
-	q.first = w.next
+	q.mu.Unlock()
 	close(w.yours)
 }

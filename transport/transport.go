@@ -93,7 +93,8 @@ type Outgoing struct {
 	// all of it there. Then the error is Await's.
 	Demand Demand
 	// Close closes the stream, as Stream.Close does, once everything has been
-	// sent. If the operation fails, the stream is not closed.
+	// sent. If the operation fails, the stream is not closed. On a server, the
+	// Stream may be another call's when the handler has returned after that.
 	Close bool
 }
 
@@ -159,8 +160,9 @@ type Stream interface {
 
 	// Watch asks that w be told, once, when the stream ends early. There is one
 	// watcher at most, and none is told after Close. The stream's own methods
-	// may fail before it is told.
-	Watch(w Watcher)
+	// may fail before it is told. If the stream has ended early already, Watch
+	// returns why, and w is not told.
+	Watch(w Watcher) error
 
 	// Conn is the connection that carries the stream; never nil.
 	Conn() Conn

@@ -12,6 +12,29 @@ type accepted struct {
 	called bool
 	// running counts handlers that have not returned.
 	running int
+	// free are handles to use again, of streams that nobody touches any more.
+	free []*Stream
+}
+
+// handle makes a Stream, or takes a free one.
+func (a *accepted) handle() *Stream {
+	n := len(a.free)
+	if n == 0 {
+		return new(Stream)
+	}
+	s := a.free[n-1]
+	a.free[n-1] = nil
+	a.free = a.free[:n-1]
+	return s
+}
+
+// recycle keeps a Stream whose handler has returned, if nobody touches it any more. One
+// with an outbox may be on a list.
+func (a *accepted) recycle(s *Stream) {
+	if s.done && s.outbox.Load() == nil && len(a.free) < maxFree {
+		*s = Stream{}
+		a.free = append(a.free, s)
+	}
 }
 
 func (a *accepted) waiting() int { return len(a.queue) - a.head }
@@ -163,6 +186,7 @@ func (c *Conn) servedLocked(s *Stream) {
 	if st := s.st; st != nil {
 		c.closeLocked(s, st)
 	}
+	c.accepted.recycle(s)
 	c.accepted.running--
 }
 

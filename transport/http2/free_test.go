@@ -3,6 +3,7 @@ package http2_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/yodelrpc/yodel/internal/frame"
 	"github.com/yodelrpc/yodel/transport"
@@ -31,4 +32,57 @@ func TestFreeCores(t *testing.T) {
 			t.Errorf("%d cores are kept of %d streams, want %d at most", n, streams, most)
 		}
 	})
+}
+
+// TestReusedHandles would break if a Stream that its user may still hold became another
+// call's: only one that was closed by what was sent last, with nothing left behind, does,
+// and when its handler has returned.
+func TestReusedHandles(t *testing.T) {
+	answer := transport.Outgoing{Header: &transport.Header{Block: responseBlock}, Trailer: &transport.Header{Block: trailerBlock}}
+	send := func(s transport.Stream, out transport.Outgoing) { _ = s.Send(t.Context(), &out) }
+	finish := func(s transport.Stream) {
+		out := answer
+		out.Close = true
+		send(s, out)
+	}
+	for _, tt := range []struct {
+		name   string
+		handle func(s transport.Stream)
+		stays  bool // the first handler, until the second has run
+		want   bool
+	}{
+		{"closed by what is sent last", finish, false, true},
+		{"closed by what is sent last, in its handler yet", finish, true, false},
+		{"closed", func(s transport.Stream) {
+			send(s, answer)
+			s.Close()
+		}, false, false},
+		{"not closed by the handler", func(s transport.Stream) { send(s, answer) }, false, false},
+		{"with an outbox", func(s transport.Stream) {
+			send(s, transport.Outgoing{Header: answer.Header, Data: []byte("x")})
+			for range 3 {
+				send(s, transport.Outgoing{Data: []byte("x")})
+			}
+			send(s, transport.Outgoing{Trailer: answer.Trailer, Close: true})
+		}, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var seen []transport.Stream
+			serverScript(t, http2.Config{}, func(s transport.Stream, _ *transport.Header) {
+				seen = append(seen, s)
+				tt.handle(s)
+				if tt.stays && len(seen) == 1 {
+					time.Sleep(time.Minute)
+				}
+			}, func(s *served) {
+				s.write(get(1))
+				s.outcome()
+				s.write(get(3))
+				s.outcome()
+			})
+			if len(seen) != 2 || (seen[0] == seen[1]) != tt.want {
+				t.Errorf("the handlers saw %p; the same Stream: want %t", seen, tt.want)
+			}
+		})
+	}
 }

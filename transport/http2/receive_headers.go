@@ -110,7 +110,7 @@ func (c *Conn) acceptLocked(id uint32, s section, end bool) error {
 		return c.chargeLocked(h2.ActRefusedStream)
 	}
 	st := c.orders.coreLocked() // a server has no other use for them
-	new(Stream).holds(c, st)
+	c.accepted.handle().holds(c, st)
 	c.enterLocked(st, id)
 	state, err := st.state.RecvHeaders(id, end)
 	if err != nil {

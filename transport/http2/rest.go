@@ -56,7 +56,7 @@ func (c *Conn) considerRest() {
 func (c *Conn) shedLocked() {
 	c.streams, c.found = streamTable{}, nil
 	c.orders.shed()
-	c.waiters.free = nil
+	c.waiters.free, c.accepted.free = nil, nil
 	if c.accepted.waiting() == 0 { // streams that are over may still wait for a handler
 		c.accepted.queue = nil
 	}

@@ -15,7 +15,7 @@ import (
 //
 // A Stream is made anew for each call, while the state behind it is used again
 // by later streams: after Close, a Stream reaches nothing. Those whose users promise
-// not to touch them then (transport.Outgoing.AwaitsEnd) are used again, too.
+// not to touch them then (transport.Outgoing.AwaitsEnd and Close) are used again, too.
 type Stream struct {
 	c  *Conn
 	st *stream // nil after Close; guarded by c.mu
@@ -26,6 +26,10 @@ type Stream struct {
 	// What Await has seen, for the receiver to ask without the lock: these are
 	// its own.
 	sawHeader, sawEnd, sawTrailer bool
+
+	// done tells that a server's user does not touch it after its handler
+	// (transport.Outgoing.Close). Conn.mu guards it.
+	done bool
 
 	// given tells what a receiver that has been woken gets without taking the lock
 	// again.
@@ -131,19 +135,17 @@ func (c *Conn) recycleLocked(st *stream) {
 func (s *Stream) Conn() transport.Conn { return s.c }
 
 // Watch implements [transport.Stream].
-func (s *Stream) Watch(w transport.Watcher) {
+func (s *Stream) Watch(w transport.Watcher) error {
 	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
 	st := s.st
-	if st == nil || st.err == nil {
-		if st != nil {
-			st.watcher = w
-		}
-		s.c.mu.Unlock()
-		return
+	if st == nil {
+		return nil
 	}
-	err := st.err
-	s.c.mu.Unlock()
-	w.StreamFailed(err)
+	if st.err == nil {
+		st.watcher = w
+	}
+	return st.err
 }
 
 // Header implements [transport.Stream].

@@ -29,7 +29,9 @@ func TestStreamsPerTurn(t *testing.T) {
 	play := func(t *testing.T, limits http2.Limits) (opened int) {
 		serverScript(t, http2.Config{Limits: limits}, func(s transport.Stream, h *transport.Header) {
 			if h.Block.Authority == "watched" {
-				s.Watch(watcherFunc(func(error) { opened = http2.BooksOf(s.Conn()).Streams }))
+				if err := s.Watch(watcherFunc(func(error) { opened = http2.BooksOf(s.Conn()).Streams })); err != nil {
+					t.Error(err)
+				}
 			}
 			blockUntilReset(s, h)
 		}, func(s *served) {

@@ -167,8 +167,10 @@ func TestSendCanceled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		failed := make(watch, 1)
 		h := func(s transport.Stream, _ *transport.Header) {
-			s.Watch(failed)
-			err := <-failed
+			err := s.Watch(failed)
+			if err == nil {
+				err = <-failed
+			}
 			failed <- err
 			s.Close()
 		}
@@ -242,7 +244,9 @@ func TestEarlyAnswer(t *testing.T) {
 		s := open(t, c, transport.Outgoing{})
 		defer s.Close()
 		w := make(watch, 1)
-		s.Watch(w)
+		if err := s.Watch(w); err != nil {
+			t.Errorf("Watch: %v", err)
+		}
 		synctest.Wait()
 		if err := s.Send(t.Context(), &transport.Outgoing{Data: []byte("x")}); err != transport.ErrEnded {
 			t.Fatalf("Send: %v, want ErrEnded", err)
@@ -327,7 +331,9 @@ func TestClose(t *testing.T) {
 		cause := errors.New("because")
 		got := make(watch, 1)
 		h := func(s transport.Stream, _ *transport.Header) {
-			s.Watch(got)
+			if err := s.Watch(got); err != nil {
+				t.Errorf("Watch: %v", err)
+			}
 			_, _, _ = s.Await(context.Background(), all)
 			s.Close()
 		}

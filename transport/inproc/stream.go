@@ -270,16 +270,16 @@ func (s *stream) Close() {
 }
 
 // Watch implements [transport.Stream].
-func (s *stream) Watch(w transport.Watcher) {
+func (s *stream) Watch(w transport.Watcher) error {
 	s.x.mu.Lock()
-	failure := s.failure
-	if failure == nil && !s.closed {
+	defer s.x.mu.Unlock()
+	if s.failure != nil {
+		return s.failure
+	}
+	if !s.closed {
 		s.watcher = w
 	}
-	s.x.mu.Unlock()
-	if failure != nil {
-		w.StreamFailed(failure)
-	}
+	return nil
 }
 
 // Conn implements [transport.Stream].
