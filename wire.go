@@ -3,7 +3,6 @@ package yodel
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"time"
 
@@ -34,31 +33,20 @@ func newDialer(cfg *ChannelConfig) (dialer transport.Dialer, scheme string) {
 	if dial == nil {
 		dial = netDialer.DialContext
 	}
-	d := &networkDialer{handshaker: secure, dial: dial, registry: cfg.Registry, logger: cfg.Logger}
-	if cfg.HTTP2 != (http2.Config{}) {
+	d := &networkDialer{http2.Dialer{Handshaker: secure, DialContext: dial, Registry: cfg.Registry, Logger: cfg.Logger}}
+	if cfg.HTTP2 != (http2.Config{}) { // most channels have no other, and it is large
 		config := cfg.HTTP2
-		d.config = &config
+		d.Config = &config
 	}
 	return d, secure.Scheme()
 }
 
 // networkDialer tells a name that has no address from an address that does not
 // answer: [net.Dialer] does both steps in one.
-type networkDialer struct {
-	handshaker transport.Handshaker
-	dial       func(ctx context.Context, network, address string) (net.Conn, error)
-	// config is nil for the defaults: most channels have no other, and it is large.
-	config   *http2.Config
-	registry *transport.Registry
-	logger   *slog.Logger
-}
+type networkDialer struct{ http2.Dialer }
 
 func (d *networkDialer) Dial(ctx context.Context, e transport.Endpoint, events transport.ConnEvents, parent transport.ID) (transport.Conn, error) {
-	over := http2.Dialer{Handshaker: d.handshaker, DialContext: d.dial, Registry: d.registry, Logger: d.logger}
-	if d.config != nil {
-		over.Config = *d.config
-	}
-	conn, err := over.Dial(ctx, e, events, parent)
+	conn, err := d.Dialer.Dial(ctx, e, events, parent)
 	var failed *transport.DialError
 	var lookup *net.DNSError
 	if errors.As(err, &failed) && failed.Phase == transport.PhaseConnect && errors.As(err, &lookup) {

@@ -61,7 +61,7 @@ func TestDialWaitsForSettings(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 			defer cancel()
 			d := &http2.Dialer{
-				Config:      http2.Config{Limits: http2.Limits{HandshakeTime: -1, SettingsTime: -1}},
+				Config:      &http2.Config{Limits: http2.Limits{HandshakeTime: -1, SettingsTime: -1}},
 				DialContext: func(context.Context, string, string) (net.Conn, error) { return near, nil },
 			}
 			if _, err := d.Dial(ctx, transport.Endpoint{}, ignoreEvents{}, 0); !errors.Is(err, context.DeadlineExceeded) {

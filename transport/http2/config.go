@@ -87,13 +87,15 @@ type Dialer struct {
 	Handshaker transport.Handshaker
 	// DialContext makes the raw connection; nil uses a [net.Dialer].
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	Config      Config
+	// Config is the connections'; nil is the defaults.
+	Config *Config
 	// Registry gives connections their ids.
 	Registry *transport.Registry
 	// Logger hears of connections that end in error; nil is silent.
 	Logger *slog.Logger
 
-	resolved atomic.Pointer[Config]
+	resolved  atomic.Pointer[Config]
+	newcomers newcomers
 }
 
 var (

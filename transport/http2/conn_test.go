@@ -85,7 +85,7 @@ func newPair(t testing.TB, network string, h transport.Handler, serverConfig, cl
 		served: make(chan error, 1),
 	}
 	go func() { p.served <- p.lis.Serve(h) }()
-	d := &http2.Dialer{Config: clientConfig, Handshaker: secure}
+	d := &http2.Dialer{Config: &clientConfig, Handshaker: secure}
 	p.conn, err = d.Dial(t.Context(), transport.Endpoint{Network: network, Address: raw.Addr().String()}, ignoreEvents{}, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 	}
 	c.mu.Lock()
 	c.flush()
-	err = c.awaitReady(ctx)
+	err = c.awaitReady(ctx, &d.newcomers)
 	go c.readLoop()
 	if err != nil {
 		c.Close(err)
@@ -74,7 +74,7 @@ func (d *Dialer) limits() *Config {
 	if cfg := d.resolved.Load(); cfg != nil {
 		return cfg
 	}
-	if d.Config == (Config{}) {
+	if d.Config == nil || *d.Config == (Config{}) {
 		d.resolved.Store(&clientDefaults)
 		return &clientDefaults
 	}
@@ -111,13 +111,19 @@ func secure(ctx context.Context, cfg *Config, raw net.Conn, handshake func(conte
 // may turn out to be something else altogether (gRPC's connection backoff asks
 // for it). Calls may have left by then, which end with the connection. Reading here
 // saves waking two goroutines.
-func (c *Conn) awaitReady(ctx context.Context) error {
+func (c *Conn) awaitReady(ctx context.Context, others *newcomers) error {
 	stop := context.AfterFunc(ctx, func() { c.Close(context.Cause(ctx)) })
 	defer stop()
 	defer c.endDialing()
-	for c.reader.first {
+	for looked := c.raw == nil; c.reader.first; looked = true {
 		c.armDeadline()
-		n, err := c.fill()
+		var n int
+		var err error
+		if looked {
+			n, err = c.fill()
+		} else {
+			n, err = c.lookFirst(others)
+		}
 		if n > 0 && !c.failed() {
 			c.parse()
 		}

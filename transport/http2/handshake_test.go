@@ -45,7 +45,7 @@ func TestHandshakeTime(t *testing.T) {
 			return http2.ServeConn(context.Background(), nc, http2.ListenerConfig{Config: cfg, Handshaker: h}, handlerFunc(echo))
 		},
 		"client": func(nc net.Conn, cfg http2.Config, h transport.Handshaker) error {
-			d := &http2.Dialer{Config: cfg, Handshaker: h, DialContext: func(context.Context, string, string) (net.Conn, error) { return nc, nil }}
+			d := &http2.Dialer{Config: &cfg, Handshaker: h, DialContext: func(context.Context, string, string) (net.Conn, error) { return nc, nil }}
 			_, err := d.Dial(context.Background(), transport.Endpoint{}, ignoreEvents{}, 0)
 			return err
 		},

@@ -22,6 +22,7 @@ type Listener struct {
 	id        transport.ID
 	workers   workers
 	offenders *offenders
+	newcomers newcomers
 	group     sync.WaitGroup // of connections
 
 	mu       sync.Mutex
@@ -137,7 +138,7 @@ func (l *Listener) handshake(ctx context.Context, raw net.Conn, h transport.Hand
 	case draining:
 		c.Drain()
 	}
-	go c.serveLoop()
+	go c.serveLoop(&l.newcomers)
 }
 
 // accept runs a connection's security handshake.
@@ -181,7 +182,7 @@ func ServeConn(ctx context.Context, raw net.Conn, cfg ListenerConfig, h transpor
 	c.start()
 	stop := context.AfterFunc(ctx, c.Drain)
 	defer stop()
-	go c.serveLoop()
+	go c.serveLoop(new(newcomers))
 	<-c.done
 	if unexpected(c.err) {
 		return c.err

@@ -118,9 +118,9 @@ func (c *Conn) readLoop() {
 
 // serveLoop is readLoop for a server's new connection: what the client has sent
 // meanwhile is answered together with the server's preface.
-func (c *Conn) serveLoop() {
+func (c *Conn) serveLoop(others *newcomers) {
 	if c.raw != nil {
-		if n, _ := c.raw.poll(&c.reader); n > 0 && !c.failed() && !c.parseOwn() {
+		if n, _ := c.lookFirst(others); n > 0 && !c.failed() && !c.parseOwn() {
 			return
 		}
 	}

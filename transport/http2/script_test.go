@@ -409,7 +409,7 @@ func (e *recordEvents) ConnClosed(_ transport.Conn, err error)   { e.closed <- e
 
 // dialPipe dials over near while hello is already on its way.
 func dialPipe(near net.Conn, cfg http2.Config, events transport.ConnEvents) (transport.Conn, error) {
-	d := &http2.Dialer{Config: cfg, DialContext: func(context.Context, string, string) (net.Conn, error) { return near, nil }}
+	d := &http2.Dialer{Config: &cfg, DialContext: func(context.Context, string, string) (net.Conn, error) { return near, nil }}
 	return d.Dial(context.Background(), transport.Endpoint{Network: "tcp", Address: "script"}, events, 0)
 }
 
@@ -483,7 +483,7 @@ func newBubblePair(t testing.TB, l *pipeListener, h transport.Handler, serverCon
 
 func (p *bubblePair) dial(cfg http2.Config) transport.Conn {
 	p.t.Helper()
-	d := &http2.Dialer{Config: cfg, DialContext: p.raw.dial}
+	d := &http2.Dialer{Config: &cfg, DialContext: p.raw.dial}
 	conn, err := d.Dial(context.Background(), transport.Endpoint{Network: "tcp", Address: "pair"}, ignoreEvents{}, 0)
 	if err != nil {
 		p.t.Fatalf("Dial: %v", err)

@@ -46,8 +46,8 @@ var spinners atomic.Int32
 // DATA frames.
 type spin struct {
 	off      bool // switched off by Config.NoSpin
-	credit   int
-	failures int    // tries that failed in a row
+	credit   int8
+	failures int8   // tries that failed in a row
 	tried    uint64 // one more than the frames at which the window of the last try began
 }
 
