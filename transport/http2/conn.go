@@ -279,14 +279,11 @@ func (c *Conn) streamError(err *transport.Error, st *stream) error {
 	return &e
 }
 
-// finishLocked closes done once the connection has failed, the reader has gone
-// and nothing is being written.
+// finishLocked ends the connection if that is due.
 func (c *Conn) finishLocked() {
-	if c.err == nil || c.readerUp || c.flushing || c.finished {
+	if !c.finishesLocked() {
 		return
 	}
-	c.finished = true
-	c.out.reset()
 	if c.raw == nil || c.ended != nil {
 		// Over TLS it waits for the peer to take the closing alert. The
 		// goroutine ends with that, and with what the owner does.
@@ -296,7 +293,18 @@ func (c *Conn) finishLocked() {
 	c.release()
 }
 
-// release lets go of what the connection held outside.
+// finishesLocked tells, once, that the connection has failed, the reader has gone and
+// nothing is being written. Then release must be called.
+func (c *Conn) finishesLocked() bool {
+	if c.err == nil || c.readerUp || c.flushing || c.finished {
+		return false
+	}
+	c.finished = true
+	c.out.reset()
+	return true
+}
+
+// release lets go of what the connection held outside. It may wait.
 func (c *Conn) release() {
 	_ = c.nc.Close()
 	c.registry.Remove(c.info.ID)

@@ -112,8 +112,11 @@ func (c *Conn) readLoop() {
 	c.reader.drop()
 	c.mu.Lock()
 	c.readerUp = false
-	c.finishLocked()
+	finishes := c.finishesLocked()
 	c.mu.Unlock()
+	if finishes {
+		c.release()
+	}
 }
 
 // serveLoop is readLoop for a server's new connection: what the client has sent
