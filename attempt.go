@@ -26,31 +26,32 @@ type attempt struct {
 
 	// The sending part.
 
-	messenger    messenger
-	compressor   encoding.Compressor // of requests; nil is none
-	waitForReady bool
+	messenger  messenger
+	compressor encoding.Compressor // of requests; nil is none
+	// refused counts the times that a server has refused the call, and local
+	// those that this side has.
+	refused, local uint8
+	waitForReady   bool
 	// awaitsEnd is transport.Outgoing's: the stream is closed as soon as its end
 	// has come, even if the codec panics.
 	awaitsEnd bool
 	// atOnce tells that the receiver awaits the response as soon as the stream is open,
 	// and scratch is what the transport has been lent for that.
-	atOnce  bool
+	atOnce bool
+	// parsed is of the receiving part; it is here for its size.
+	parsed  bool
 	scratch *scratch
 	block   *transport.Block // the fixed part of the request's header section
 	header  metadata.MD      // the rest of it
 	// body, and bulk after it, is the request of a kind that has one, while it is
 	// in hand. bulk is the message's own.
 	body, bulk []byte
-	// refused counts the times that a server has refused the call, and local
-	// those that this side has.
-	refused, local int
 
 	// The receiving part.
 
 	stream transport.Stream
 	// demand is what wakes the receiver; nil is the channel's.
 	demand envelope.Demand
-	parsed bool
 	// response is nil if the response's header section is the usual one.
 	response     *protocol.Response
 	decompressor encoding.Compressor

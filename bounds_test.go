@@ -99,3 +99,10 @@ func TestLateWatch(t *testing.T) {
 		t.Error("no channel")
 	}
 }
+
+// A stream of a client is two allocations, whose classes of sizes these are.
+func TestClientStreamSize(t *testing.T) {
+	if stream, attempt := unsafe.Sizeof(clientStream{}), unsafe.Sizeof(attempt{}); stream > 256 || attempt > 256 {
+		t.Errorf("a clientStream has %d bytes, and an attempt %d, more than 256", stream, attempt)
+	}
+}

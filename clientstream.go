@@ -33,31 +33,34 @@ type clientStream struct {
 
 	// The sending turn guards these.
 	openErr    error
-	sentAll    bool
 	sendFailed error
 
-	// The receiving turn guards these.
-	received bool
-	inbox    inbox
+	// The receiving turn guards this.
+	inbox inbox
 
 	mu sync.Mutex
-	// opened tells that the stream has been opened, or cannot be. Only the kinds
-	// with one request open late, with the request. Who waits for it makes
-	// openedCh.
-	opened   bool
+	// openedCh is made by who waits for opened.
 	openedCh chan struct{}
 	// live is the stream while there is one, for Close to reset.
 	live transport.Stream
 	// stop detaches the call from ctx; nil if it is not attached.
 	stop func() bool
-	// ended tells that the call has ended, and result how: nil is OK. ended is
-	// set last, and may be read without mu.
-	ended  atomic.Bool
+	// result is how the call has ended: nil is OK.
 	result error
-	// header and trailer are the response's metadata once the call has ended,
-	// and hasHeader tells whether there was a header section.
+	// header and trailer are the response's metadata once the call has ended.
 	header, trailer metadata.MD
-	hasHeader       bool
+
+	// What is small is together: sentAll is guarded by the sending turn, received by the
+	// receiving turn, and the others by mu.
+
+	sentAll, received bool
+	// opened tells that the stream has been opened, or cannot be. Only the kinds
+	// with one request open late, with the request.
+	opened bool
+	// hasHeader tells whether there was a header section.
+	hasHeader bool
+	// ended tells that the call has ended. It is set last, and may be read without mu.
+	ended atomic.Bool
 }
 
 var _ Stream = (*clientStream)(nil)

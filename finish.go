@@ -88,11 +88,8 @@ func (s *serverCall) sendStatus(ctx context.Context, err error, last bool) (clos
 	}
 	s.mu.Lock()
 	early := !s.headerSent && shown != nil
-	var trailer metadata.MD
-	if s.extra != nil {
-		trailer = s.extra.custom.trailer
-		early = early && len(s.extra.custom.header) == 0
-	}
+	trailer := s.customLocked().trailer
+	early = early && len(s.customLocked().header) == 0
 	var bad error
 	if !early {
 		bad = s.takeHeaderLocked(sc)

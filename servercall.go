@@ -77,8 +77,25 @@ type responseCustom struct {
 	compressorSet   bool
 }
 
-// customLocked returns what the handler has set, to be changed.
-func (s *serverCall) customLocked() *responseCustom { return &s.extraLocked().custom }
+// nothingCustom is what most handlers set. It is not changed.
+var nothingCustom responseCustom
+
+// customLocked returns what the handler has set.
+func (s *serverCall) customLocked() *responseCustom {
+	if s.extra == nil || s.extra.custom == nil {
+		return &nothingCustom
+	}
+	return s.extra.custom
+}
+
+// changeCustomLocked is customLocked for what is to be changed.
+func (s *serverCall) changeCustomLocked() *responseCustom {
+	extra := s.extraLocked()
+	if extra.custom == nil {
+		extra.custom = new(responseCustom)
+	}
+	return extra.custom
+}
 
 // serverExtra is what a call has beside what all calls need.
 type serverExtra struct {
@@ -88,9 +105,9 @@ type serverExtra struct {
 	// compressed, and that the handler has not returned: there is nothing to look
 	// up for a message. The sending turn guards it.
 	plain bool
-	// custom is what the handler has set, and sendFail why a response could not be
+	// custom is what the handler has set, if anything, and sendFail why a response could not be
 	// sent. Call.mu guards them.
-	custom   responseCustom
+	custom   *responseCustom
 	sendFail error
 }
 
@@ -397,9 +414,9 @@ func (s *serverCall) takeHeaderLocked(sc *scratch) error {
 	if compressor := s.useCompressorLocked(); compressor != nil {
 		sc.head.Block = s.owner().responses.get(s.request.parsed.Subtype, compressor.Name())
 	}
-	if s.extra != nil && len(s.extra.custom.header) > 0 {
+	if header := s.customLocked().header; len(header) > 0 {
 		var err error
-		if sc.head.More, err = protocol.AppendMetadata(nil, s.extra.custom.header); err != nil {
+		if sc.head.More, err = protocol.AppendMetadata(nil, header); err != nil {
 			return status.New(status.Internal, "server: the response's metadata cannot be sent: "+err.Error())
 		}
 	}
@@ -412,8 +429,8 @@ func (s *serverCall) takeHeaderLocked(sc *scratch) error {
 func (s *serverCall) useCompressorLocked() encoding.Compressor {
 	s.compressorUsed = true
 	compressor := s.owner().cfg.Compressor
-	if s.extra != nil && s.extra.custom.compressorSet {
-		compressor = s.extra.custom.compressor
+	if custom := s.customLocked(); custom.compressorSet {
+		compressor = custom.compressor
 	}
 	if compressor != nil && !s.request.parsed.Accepts(compressor.Name()) {
 		return nil
@@ -445,7 +462,7 @@ func (s *serverCall) setHeader(md metadata.MD) error {
 	case s.headerSent:
 		return errHeaderSent
 	}
-	custom := s.customLocked()
+	custom := s.changeCustomLocked()
 	custom.header = append(custom.header, md...)
 	return nil
 }
@@ -459,7 +476,7 @@ func (s *serverCall) setTrailer(md metadata.MD) error {
 	if s.phase != phaseHandling {
 		return errCallEnded
 	}
-	custom := s.customLocked()
+	custom := s.changeCustomLocked()
 	custom.trailer = append(custom.trailer, md...)
 	return nil
 }
@@ -473,7 +490,7 @@ func (s *serverCall) setCompressor(compressor encoding.Compressor) error {
 	case s.headerSent || s.compressorUsed:
 		return errHeaderSent
 	}
-	custom := s.customLocked()
+	custom := s.changeCustomLocked()
 	custom.compressor, custom.compressorSet = compressor, true
 	return nil
 }

@@ -50,9 +50,12 @@ func (w *workers) start(c *Conn) {
 
 // run serves connections until the worker has been idle for long enough.
 func (w *workers) run(c *Conn) {
-	self := &worker{next: make(chan *Conn, 1)}
+	var self *worker
 	for c != nil {
 		c.serveAccepted()
+		if self == nil { // many handlers never get here
+			self = &worker{next: make(chan *Conn, 1)}
+		}
 		if !w.rest(self) {
 			return
 		}
