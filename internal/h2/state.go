@@ -59,10 +59,6 @@ func (s State) CanSend() bool { return s == Open || s == HalfClosedRemote }
 // CanReceive tells whether the peer may send DATA and HEADERS.
 func (s State) CanReceive() bool { return s == Open || s == HalfClosedLocal }
 
-// CanReset tells whether RST_STREAM may be sent: never on an idle stream (RFC
-// 9113 §6.4), and to no use on a closed one.
-func (s State) CanReset() bool { return s != Idle && s != Closed }
-
 // SendHeaders is HEADERS sent: the start of a stream, or its trailers.
 func (s State) SendHeaders(id uint32, end bool) (State, error) {
 	if s == Idle {
@@ -112,30 +108,6 @@ func (s State) receive(t frame.Type, id uint32, end bool) (State, error) {
 		return HalfClosedRemote, nil
 	}
 	return Closed, nil
-}
-
-// SendReset is RST_STREAM sent.
-func (s State) SendReset(id uint32) (State, error) {
-	if s == Idle {
-		return s, streamError(frame.CodeInternal, id, "cannot send RST_STREAM: the stream is idle")
-	}
-	return Closed, nil
-}
-
-// RecvReset is RST_STREAM received.
-func (s State) RecvReset(id uint32) (State, error) {
-	if s == Idle {
-		return s, s.unexpected(frame.TypeRSTStream, id)
-	}
-	return Closed, nil
-}
-
-// RecvWindowUpdate is WINDOW_UPDATE received. It does not change the state.
-func (s State) RecvWindowUpdate(id uint32) error {
-	if s == Idle {
-		return s.unexpected(frame.TypeWindowUpdate, id)
-	}
-	return nil
 }
 
 func (s State) unexpected(t frame.Type, id uint32) error {
