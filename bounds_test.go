@@ -3,7 +3,6 @@ package yodel
 import (
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"unsafe"
 
 	"github.com/yodelrpc/yodel/encoding"
@@ -59,36 +58,6 @@ func TestMemosAreBounded(t *testing.T) {
 	if n := len(l.logged); n > panicLogPlaces {
 		t.Errorf("a server remembers %d places that panicked, want %d at most", n, panicLogPlaces)
 	}
-}
-
-// The turns go round in order.
-func TestTurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var turns turn
-		turns.take()
-		if turns.tryTake() {
-			t.Fatal("a turn was taken twice")
-		}
-		order := make(chan int, 3)
-		for i := range 3 {
-			go func() {
-				turns.take()
-				order <- i
-				turns.give()
-			}()
-			synctest.Wait()
-		}
-		turns.give()
-		for want := range 3 {
-			if got := <-order; got != want {
-				t.Errorf("turn %d went to %d", want, got)
-			}
-		}
-		synctest.Wait()
-		if !turns.tryTake() {
-			t.Error("the turn was not given back")
-		}
-	})
 }
 
 // The stream of a call that is over may be another call's: whoever asks for the end of

@@ -29,7 +29,7 @@ type clientStream struct {
 	// driven is the next of the streams that CallUnary closes.
 	driven *clientStream
 
-	sending, receiving turn
+	turns
 
 	// The sending turn guards these.
 	openErr    error
@@ -89,7 +89,7 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 		return nil, err
 	}
 	// Nobody ends the call while it is being opened.
-	s.sending.take()
+	s.take(&s.sending)
 	if params.driven != nil {
 		s.awaitsEnd = true
 		params.driven.add(s)
@@ -103,12 +103,12 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 		// The peer may answer before it has a message.
 		if err := s.openWith(nil, false); err != nil {
 			s.finish(err)
-			s.sending.give()
+			s.give(&s.sending)
 			s.tell()
 			return nil, err
 		}
 	}
-	s.sending.give()
+	s.give(&s.sending)
 	return s, nil
 }
 
@@ -145,11 +145,11 @@ func (s *clientStream) nowLive() {
 // contextEnded ends the call with its context. Whoever sends or receives is
 // about to stop, because the context has.
 func (s *clientStream) contextEnded() {
-	s.receiving.take()
-	s.sending.take()
+	s.take(&s.receiving)
+	s.take(&s.sending)
 	s.finish(s.closedOr(contextError(s.ctx.Context, "while the call was in flight", nil)))
-	s.sending.give()
-	s.receiving.give()
+	s.give(&s.sending)
+	s.give(&s.receiving)
 	s.tell()
 }
 
@@ -172,8 +172,8 @@ func asReceived(result error) error {
 // Send implements [Stream].
 func (s *clientStream) Send(msg any) error {
 	defer s.tell()
-	s.sending.take()
-	defer s.sending.give()
+	s.take(&s.sending)
+	defer s.give(&s.sending)
 	if result, ended := s.outcome(); ended {
 		return asReceived(result)
 	}
@@ -218,8 +218,8 @@ func (s *clientStream) sendOnly(msg any) error {
 // CloseSend implements [Stream].
 func (s *clientStream) CloseSend() error {
 	defer s.tell()
-	s.sending.take()
-	defer s.sending.give()
+	s.take(&s.sending)
+	defer s.give(&s.sending)
 	if s.sentAll || s.sendFailed != nil {
 		return nil
 	}
@@ -251,7 +251,7 @@ func (s *clientStream) sent(err error) error {
 		s.sendFailed = s.failure(s.ctx.Context, err)
 		if s.receiving.tryTake() {
 			s.finish(s.closedOr(s.sendFailed))
-			s.receiving.give()
+			s.give(&s.receiving)
 		}
 	}
 	return s.sendFailed
@@ -264,7 +264,7 @@ func (s *clientStream) early() error {
 		// Somebody is receiving, and gets it.
 		return io.EOF
 	}
-	defer s.receiving.give()
+	defer s.give(&s.receiving)
 	buffered, ended, err := s.stream.Await(s.ctx.Context, func([]byte) int { return 0 })
 	if err != nil || !ended {
 		return io.EOF
@@ -290,8 +290,8 @@ func (s *clientStream) Receive(msg any) error { return s.receiveInto(msg, false)
 // receiveInto is Receive into a message that is empty if it is fresh.
 func (s *clientStream) receiveInto(msg any, fresh bool) error {
 	defer s.tell()
-	s.receiving.take()
-	defer s.receiving.give()
+	s.take(&s.receiving)
+	defer s.give(&s.receiving)
 	if result, ended := s.outcome(); ended {
 		return asReceived(result)
 	}
@@ -397,8 +397,8 @@ func (s *clientStream) retry(err error) bool {
 	if s.body == nil || s.received {
 		return false
 	}
-	s.sending.take()
-	defer s.sending.give()
+	s.take(&s.sending)
+	defer s.give(&s.sending)
 	if !s.again(s.stream.Conn(), err) {
 		return false
 	}
@@ -420,9 +420,9 @@ func (s *clientStream) finishReceiving(result error) error {
 		// A sender that is at work must not go on.
 		s.stream.Reset(transport.ReasonCanceled)
 	}
-	s.sending.take()
+	s.take(&s.sending)
 	s.finish(result)
-	s.sending.give()
+	s.give(&s.sending)
 	return result
 }
 
@@ -466,8 +466,8 @@ func (s *clientStream) tell() {
 // Header implements [Stream].
 func (s *clientStream) Header() (metadata.MD, error) {
 	defer s.tell()
-	s.receiving.take()
-	defer s.receiving.give()
+	s.take(&s.receiving)
+	defer s.give(&s.receiving)
 	if result, ended := s.outcome(); ended {
 		if !s.hasHeader {
 			return nil, result
@@ -517,11 +517,11 @@ func (s *clientStream) Close() error {
 	if live != nil {
 		live.Reset(transport.ReasonCanceled)
 	}
-	s.receiving.take()
-	s.sending.take()
+	s.take(&s.receiving)
+	s.take(&s.sending)
 	s.finish(channelError(status.Canceled, "the call was abandoned", errStreamClosed))
-	s.sending.give()
-	s.receiving.give()
+	s.give(&s.sending)
+	s.give(&s.receiving)
 	s.tell()
 	return nil
 }

@@ -29,7 +29,7 @@ func (s *serverCall) finish(err error) {
 		if s.context().ended() == nil {
 			s.reset(transport.ReasonCanceled)
 		}
-		s.sending.take()
+		s.take(&s.sending)
 	}
 	if !s.Method.Kind.oneResponse() {
 		s.extra.plain = false
@@ -44,11 +44,11 @@ func (s *serverCall) finish(err error) {
 		s.answer = nil
 	}
 	s.context().cancel(contextCanceled, nil) // before expire can have the turn
-	s.sending.give()
+	s.give(&s.sending)
 	if !alone {
 		// The same for receiving. The answer is complete (RFC 9113 §8.1).
 		s.reset(transport.ReasonNone)
-		s.receiving.take()
+		s.take(&s.receiving)
 	}
 	s.mu.Lock()
 	s.phase = phaseClosed
@@ -57,7 +57,7 @@ func (s *serverCall) finish(err error) {
 	if !closed {
 		s.stream.Close()
 	}
-	s.receiving.give()
+	s.give(&s.receiving)
 	if len(tell) > 0 {
 		s.tell(tell, err)
 	}

@@ -32,7 +32,7 @@ type serverCall struct {
 	done     chan struct{}
 
 	// Whoever has a turn owns that part of the stream.
-	sending, receiving turn
+	turns
 
 	// answer lends the transport the response of a method that has one. It leaves
 	// when the handler has returned. The sending turn guards it.
@@ -105,8 +105,8 @@ type serverExtra struct {
 	// compressed, and that the handler has not returned: there is nothing to look
 	// up for a message. The sending turn guards it.
 	plain bool
-	// custom is what the handler has set, if anything, and sendFail why a response could not be
-	// sent. Call.mu guards them.
+	// custom is what the handler has set, if anything, and sendFail why a response
+	// could not be sent. Call.mu guards them.
 	custom   *responseCustom
 	sendFail error
 }
@@ -157,7 +157,7 @@ func (s *serverCall) expire() {
 	// must not find the turn free and the status not sent.
 	mine := s.sending.tryTake()
 	if mine {
-		defer s.sending.give()
+		defer s.give(&s.sending)
 	}
 	switch first := s.context().cancel(contextDeadline, nil); {
 	case first && mine:
@@ -221,8 +221,8 @@ func (s *serverCall) Receive(msg any) error { return s.receiveInto(msg, false) }
 
 // receiveInto is Receive into a message that is empty if it is fresh.
 func (s *serverCall) receiveInto(msg any, fresh bool) error {
-	s.receiving.take()
-	defer s.receiving.give()
+	s.take(&s.receiving)
+	defer s.give(&s.receiving)
 	var only inbox
 	in := &only
 	if !s.Method.Kind.oneRequest() {
@@ -318,8 +318,8 @@ func (s *serverCall) sendLast(msg any) error { return s.send(msg, true) }
 
 // send sends msg. lent tells that it does not change until it has been sent.
 func (s *serverCall) send(msg any, lent bool) error {
-	s.sending.take()
-	defer s.sending.give()
+	s.take(&s.sending)
+	defer s.give(&s.sending)
 	one := s.Method.Kind.oneResponse()
 	var compressor encoding.Compressor
 	headerSent := !one && s.extra.plain
@@ -503,8 +503,8 @@ func (s *serverCall) sendHeader() error {
 		// Not waiting behind a message that flow control holds back.
 		return errHeaderSent
 	}
-	s.sending.take()
-	defer s.sending.give()
+	s.take(&s.sending)
+	defer s.give(&s.sending)
 	if err := s.usable(); err != nil {
 		return err
 	}

@@ -5,80 +5,85 @@ import (
 	"sync/atomic"
 )
 
-// turn is a lock for what may wait long, such as sending under flow control.
+// turns are two locks for what may wait long, such as sending under flow control.
 // Unlike a mutex, a goroutine that waits for its turn counts as blocked for
-// testing/synctest. The zero value is free.
-type turn struct {
-	// queue is nil while the turn is free, and noQueue while it is taken and nobody
-	// waits for it.
+// testing/synctest. In the zero value both are free.
+type turns struct {
+	sending, receiving turn
+	// queue is made by the first who waits for one of them.
 	queue atomic.Pointer[turnQueue]
 }
 
-// turnQueue is who waits for a turn: somebody, as long as it is the turn's.
+// turn is one of the two.
+type turn struct{ state atomic.Int32 }
+
+// The states of a turn. One that is contended may have waiters.
+const (
+	turnFree int32 = iota
+	turnTaken
+	turnContended
+)
+
+// turnQueue is who waits for a turn.
 type turnQueue struct {
 	mu sync.Mutex
-	// first is who gets the turn next.
+	// first is who asked first.
 	first *turnWaiter
 }
 
-var noQueue = new(turnQueue)
-
 type turnWaiter struct {
+	turn *turn
 	// yours is closed to hand the turn over.
 	yours chan struct{}
 	next  *turnWaiter
 }
 
-// take waits for the turn.
-func (t *turn) take() {
-	if t.tryTake() {
+// take waits for a turn.
+func (t *turns) take(one *turn) {
+	if one.tryTake() {
 		return
 	}
-	w := &turnWaiter{yours: make(chan struct{})}
-	for !t.enqueue(w) {
-		if t.tryTake() {
-			return
-		}
-	}
-	<-w.yours
-}
-
-// tryTake takes the turn if it is free.
-func (t *turn) tryTake() bool { return t.queue.CompareAndSwap(nil, noQueue) }
-
-// enqueue has w wait. It reports false if the turn has changed hands meanwhile.
-func (t *turn) enqueue(w *turnWaiter) bool {
-	q := t.queue.Load()
-	switch q {
-	case nil:
-		return false
-	case noQueue:
-		return t.queue.CompareAndSwap(noQueue, &turnQueue{first: w})
-	}
+	q := t.waiting()
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if t.queue.Load() != q {
-		return false
+	if one.state.Swap(turnContended) == turnFree {
+		q.mu.Unlock()
+		return
 	}
+	w := &turnWaiter{turn: one, yours: make(chan struct{})}
 	last := &q.first
 	for *last != nil {
 		last = &(*last).next
 	}
 	*last = w
-	return true
+	q.mu.Unlock()
+	<-w.yours
 }
 
-// give passes the turn on.
-func (t *turn) give() {
-	if t.queue.CompareAndSwap(noQueue, nil) {
+func (t *turns) waiting() *turnQueue {
+	if q := t.queue.Load(); q != nil {
+		return q
+	}
+	t.queue.CompareAndSwap(nil, new(turnQueue))
+	return t.queue.Load()
+}
+
+// tryTake takes the turn if it is free.
+func (one *turn) tryTake() bool { return one.state.CompareAndSwap(turnFree, turnTaken) }
+
+// give passes a turn on.
+func (t *turns) give(one *turn) {
+	if one.state.CompareAndSwap(turnTaken, turnFree) {
 		return
 	}
-	q := t.queue.Load()
+	q := t.waiting()
 	q.mu.Lock()
-	w := q.first
-	if q.first = w.next; q.first == nil {
-		t.queue.Store(noQueue)
+	defer q.mu.Unlock()
+	for at := &q.first; *at != nil; at = &(*at).next {
+		if w := *at; w.turn == one {
+			*at = w.next
+			close(w.yours)
+			return
+		}
 	}
-	q.mu.Unlock()
-	close(w.yours)
+	one.state.Store(turnFree)
 }

@@ -22,10 +22,9 @@ import "github.com/yodelrpc/yodel/internal/frame"
 //
 // The zero value is Idle. HEADERS and DATA, sent and received, are methods that
 // return the new state; one that is not allowed returns an error, and the state
-// unchanged. Errors
-// of the peer are stream or connection errors as the RFC has it; an event of
-// our own that is not allowed is an INTERNAL_ERROR of the stream, which says that
-// the caller did not ask CanSend.
+// unchanged. Errors of the peer are stream or connection errors as the RFC has it;
+// an event of our own that is not allowed is an INTERNAL_ERROR of the stream, which
+// says that the caller did not ask CanSend.
 //
 // Frames on streams that are forgotten already are for [StreamIDs.Missing].
 type State uint8
