@@ -13,27 +13,23 @@ type accepted struct {
 	// running counts handlers that have not returned.
 	running int
 	// free are handles to use again, of streams that nobody touches any more.
-	free []*Stream
+	free freeList[Stream]
 }
 
 // handle makes a Stream, or takes a free one.
 func (a *accepted) handle() *Stream {
-	n := len(a.free)
-	if n == 0 {
-		return new(Stream)
+	if s := a.free.take(); s != nil {
+		return s
 	}
-	s := a.free[n-1]
-	a.free[n-1] = nil
-	a.free = a.free[:n-1]
-	return s
+	return new(Stream)
 }
 
 // recycle keeps a Stream whose handler has returned, if nobody touches it any more. One
 // with an outbox may be on a list.
 func (a *accepted) recycle(s *Stream) {
-	if s.done && s.outbox.Load() == nil && len(a.free) < maxFree {
+	if s.done && s.outbox.Load() == nil {
 		*s = Stream{}
-		a.free = append(a.free, s)
+		a.free.give(s)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestAheadIsBounded(t *testing.T) {
 // connection keep the channel of each.
 func TestWaitersAreBounded(t *testing.T) {
 	var w waiters
-	lent := make([]*waiter, 3*maxWaiters)
+	lent := make([]*waiter, 3*maxFree)
 	for i := range lent {
 		lent[i] = w.take()
 	}
@@ -41,8 +41,8 @@ func TestWaitersAreBounded(t *testing.T) {
 		one.wake() // a token that came too late
 		w.give(one)
 	}
-	if len(w.free) != maxWaiters {
-		t.Errorf("%d are kept, want %d", len(w.free), maxWaiters)
+	if len(w.free) != maxFree {
+		t.Errorf("%d are kept, want %d", len(w.free), maxFree)
 	}
 	if len(w.take().ch) != 0 {
 		t.Error("one is lent with the token of another")

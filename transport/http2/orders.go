@@ -19,7 +19,7 @@ type orders struct {
 	size         int
 	any          atomic.Bool // one of them is not empty
 	// free are cores to use again. On a server Conn.mu guards them.
-	free []*stream
+	free freeList[stream]
 
 	// spare is memory for the next open and closed. Conn.mu guards it.
 	spare struct{ open, closed []*stream }
@@ -36,18 +36,11 @@ func (o *orders) core() *stream {
 }
 
 func (o *orders) coreLocked() *stream {
-	n := len(o.free)
-	if n == 0 {
-		return new(stream)
+	if st := o.free.take(); st != nil {
+		return st
 	}
-	st := o.free[n-1]
-	o.free[n-1] = nil
-	o.free = o.free[:n-1]
-	return st
+	return new(stream)
 }
-
-// maxFree bounds the cores that a connection keeps for its next streams.
-const maxFree = 128
 
 // recycle puts a core on the free list, which callers may be at unless this is a server.
 // It keeps where its receiver waits.
@@ -61,9 +54,7 @@ func (o *orders) recycle(st *stream, callers bool) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 	}
-	if len(o.free) < maxFree {
-		o.free = append(o.free, st)
-	}
+	o.free.give(st)
 }
 
 // shed gives the cores back.

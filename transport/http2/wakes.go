@@ -118,27 +118,18 @@ func (c *chain) take() *waiter {
 	return w
 }
 
-// maxWaiters bounds those that a connection keeps for its next streams.
-const maxWaiters = 128
-
 // waiters lends them to streams that somebody waits on, so that others have none.
 // Conn.mu guards it.
-type waiters struct{ free []*waiter }
+type waiters struct{ free freeList[waiter] }
 
 func (w *waiters) take() *waiter {
-	n := len(w.free)
-	if n == 0 {
-		return newWaiter()
+	if one := w.free.take(); one != nil {
+		return one
 	}
-	one := w.free[n-1]
-	w.free[n-1] = nil
-	w.free = w.free[:n-1]
-	return one
+	return newWaiter()
 }
 
 func (w *waiters) give(one *waiter) {
 	one.clear()
-	if len(w.free) < maxWaiters {
-		w.free = append(w.free, one)
-	}
+	w.free.give(one)
 }
