@@ -34,10 +34,16 @@ func (n *newcomers) looked(came bool) {
 	}
 }
 
+// looksAtFirst tells whether to look at c, a new connection. With a single processor, a
+// peer on the same machine may be waiting for it.
+func (c *Conn) looksAtFirst(n *newcomers) bool {
+	return !c.cfg.NoSpin && c.reader.processors > 1 && n.worth()
+}
+
 // lookFirst reads what has come on a new connection, or comes soon. It is for plain
-// sockets. With a single processor, a peer on the same machine may be waiting for it.
+// sockets.
 func (c *Conn) lookFirst(n *newcomers) (int, error) {
-	if c.cfg.NoSpin || c.reader.processors == 1 || !n.worth() {
+	if !c.looksAtFirst(n) {
 		return c.raw.poll(&c.reader)
 	}
 	got, _, err := c.look()
