@@ -25,8 +25,8 @@ type serverCall struct {
 	// stream is not touched when phase is phaseClosed.
 	stream transport.Stream
 
-	// What there is for the context: where it comes from, nil until something of it is
-	// needed, and nil until somebody asks for it. Call.mu guards done.
+	// served has the context's values, ctxExtra is nil until something of it is
+	// needed, and done until somebody asks for it. Call.mu guards done.
 	served   *served
 	ctxExtra atomic.Pointer[contextExtra]
 	done     chan struct{}

@@ -27,7 +27,7 @@ func (a *accepted) handle() *Stream {
 // recycle keeps a Stream whose handler has returned, if nobody touches it any more. One
 // with an outbox may be on a list.
 func (a *accepted) recycle(s *Stream) {
-	if s.done && s.outbox.Load() == nil {
+	if s.released && s.outbox.Load() == nil {
 		*s = Stream{}
 		a.free.give(s)
 	}

@@ -240,7 +240,7 @@ func (c *Conn) sentLocked(ctx context.Context, s *Stream, out *transport.Outgoin
 		return err
 	}
 	if out.Close {
-		s.done = st.inside == 0
+		s.released = st.inside == 0
 		c.closeLocked(s, st)
 	}
 	switch {

@@ -27,9 +27,9 @@ type Stream struct {
 	// its own.
 	sawHeader, sawEnd, sawTrailer bool
 
-	// done tells that a server's user does not touch it after its handler
+	// released tells that a server's user does not touch it after its handler
 	// (transport.Outgoing.Close). Conn.mu guards it.
-	done bool
+	released bool
 
 	// given tells what a receiver that has been woken gets without taking the lock
 	// again.
