@@ -17,18 +17,49 @@ import (
 	"github.com/yodelrpc/yodel/bench/process"
 	"github.com/yodelrpc/yodel/bench/report"
 	"github.com/yodelrpc/yodel/bench/stack"
+	"github.com/yodelrpc/yodel/bench/stack/connectgo"
+	"github.com/yodelrpc/yodel/bench/stack/drpcgo"
+	"github.com/yodelrpc/yodel/bench/stack/grpcgo"
+	"github.com/yodelrpc/yodel/bench/stack/nethttp"
+	"github.com/yodelrpc/yodel/bench/stack/raw"
+	"github.com/yodelrpc/yodel/bench/stack/yodelgo"
 )
 
 // TestMain lets the driver start this test as a client or a server.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && strings.HasPrefix(os.Args[1], "role-") {
-		if err := process.Run(process.Role(os.Args[1]), os.Args[2], findStack, os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+		process.Main(stacks()...)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// stacks returns all of those in Go.
+func stacks() []stack.Stack {
+	return []stack.Stack{
+		yodelgo.Stack{Label: ours},
+		grpcgo.Stack{},
+		connectgo.Stack{Label: "connect"},
+		connectgo.Stack{Label: "connect-plain", Plain: true},
+		drpcgo.Stack{},
+		nethttp.Stack{},
+		raw.Mux{},
+		raw.PingPong{},
+	}
+}
+
+// inThisProgram says that every stack in Go is this test.
+func inThisProgram(t *testing.T) map[string]measure.Program {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]measure.Program{}
+	for _, s := range stacks() {
+		all[s.Name()] = measure.Program{Path: self}
+	}
+	return all
 }
 
 // dial returns a client of a server of the same stack, in this process.
@@ -81,8 +112,7 @@ func TestStacks(t *testing.T) {
 		}
 	}
 	t.Run("mixed", func(t *testing.T) {
-		ours, _ := findStack(ours)
-		theirs, _ := findStack(theirs)
+		ours, theirs := yodelgo.Stack{}, grpcgo.Stack{}
 		for _, pair := range [][2]stack.Stack{{ours, theirs}, {theirs, ours}} {
 			conn, err := dial(t, pair[0], pair[1], stack.Options{Network: "tcp", Annotate: true})
 			if err != nil {
@@ -143,7 +173,7 @@ func TestDriver(t *testing.T) {
 	// The race detector's programs sleep for a second when they end.
 	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	d := &measure.Driver{
-		Rounds: 1, Time: 20 * time.Millisecond, Stacks: []string{ours, theirs},
+		Rounds: 1, Time: 20 * time.Millisecond, Stacks: []string{ours, theirs}, Programs: inThisProgram(t),
 		Folder: t.TempDir(), Log: io.Discard, Profiles: t.TempDir(),
 	}
 	chosen, err := measure.Select(rows(), []string{"unary-100-c16", "tls-100-c1", "chat-100-c1", "allocs-100", "idle-streams"})
@@ -174,7 +204,7 @@ func TestDriver(t *testing.T) {
 		t.Errorf("profiles: %v, %v", profiles, err)
 	}
 	dir := t.TempDir()
-	if err := report.Write(dir, report.Here("test"), outcomes); err != nil {
+	if err := report.Write(dir, report.Here("test", d.Programs), outcomes); err != nil {
 		t.Fatal(err)
 	}
 	if run, err := report.Read(dir); err != nil || len(run.Outcomes) != len(outcomes) {
@@ -188,17 +218,19 @@ func TestDriver(t *testing.T) {
 // Each foreign server that has been built here answers what grpc-go asks it,
 // and each client works with grpc-go's server.
 func TestForeignStacks(t *testing.T) {
-	built := programs("../.tmp/bin")
-	if len(built) == 0 {
-		t.Log("none has been built: scripts/bench-cpp.sh, bench-rust.sh and bench-java.sh do")
-		return // and without stacks of its own, the driver would take the rows'
-	}
-	d := &measure.Driver{Rounds: 1, Time: 20 * time.Millisecond, Programs: map[string]measure.Program{}, Folder: t.TempDir(), Log: io.Discard}
-	for name, program := range built {
+	d := &measure.Driver{Rounds: 1, Time: 20 * time.Millisecond, Programs: inThisProgram(t), Folder: t.TempDir(), Log: io.Discard}
+	for name, program := range programs("../.tmp/bin") {
+		if !files[name].foreign {
+			continue
+		}
 		checkForeignServer(t, name, program)
 		program.WarmUp = 0
 		d.Programs[name] = program
 		d.Stacks = append(d.Stacks, name+":"+theirs)
+	}
+	if d.Stacks == nil {
+		t.Log("none has been built: scripts/bench-cpp.sh, bench-rust.sh and bench-java.sh do")
+		return // and without stacks of its own, the driver would take the rows'
 	}
 	chosen, err := measure.Select(rows(), []string{"unary-100-c1", "unary-100-c100", "chat-100-c1", "down-64k", "up-100", "cold"})
 	if err != nil {
@@ -225,8 +257,7 @@ func checkForeignServer(t *testing.T, name string, program measure.Program) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	client, _ := findStack(theirs)
-	conn, err := client.Dial(server.Address(), o)
+	conn, err := grpcgo.Stack{}.Dial(server.Address(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,9 +280,13 @@ func TestProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := programs(dir)
+	if err := complete(found); err == nil || !strings.Contains(err.Error(), "bench-connect") {
+		t.Errorf("programs in Go are missing, and the driver says %v", err)
+	}
 	if len(found) != 2 || found[java].Version != "Java 1" || found[javaDirect].WarmUp <= 0 {
 		t.Fatalf("the folder has the programs %v", found)
 	}
+	found[ours] = found[java]
 	if have := known([]string{ours, java, tonic, java + ":" + ours}, found); len(have) != 3 {
 		t.Errorf("the stacks %v are known", have)
 	}
@@ -272,7 +307,7 @@ func TestProgram(t *testing.T) {
 // A stack that fails is reported, and does not end the run.
 func TestDriverWithBrokenStack(t *testing.T) {
 	t.Setenv("GORACE", "atexit_sleep_ms=0")
-	d := &measure.Driver{Rounds: 1, Time: 10 * time.Millisecond, Stacks: []string{"rawmux", "missing", theirs}, Folder: t.TempDir(), Log: io.Discard}
+	d := &measure.Driver{Rounds: 1, Time: 10 * time.Millisecond, Stacks: []string{"rawmux", "missing", theirs}, Programs: inThisProgram(t), Folder: t.TempDir(), Log: io.Discard}
 	chosen, err := measure.Select(rows(), []string{"chat-100-c1"})
 	if err != nil {
 		t.Fatal(err)
@@ -296,7 +331,7 @@ func TestDriverWithBrokenStack(t *testing.T) {
 func TestRows(t *testing.T) {
 	seen := map[string]bool{}
 	all := map[string]measure.Program{}
-	for name := range foreign {
+	for name := range files {
 		all[name] = measure.Program{}
 	}
 	for _, row := range rows() {

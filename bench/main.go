@@ -6,13 +6,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/yodelrpc/yodel/bench/measure"
-	"github.com/yodelrpc/yodel/bench/process"
 	"github.com/yodelrpc/yodel/bench/report"
 )
 
@@ -26,9 +26,6 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) == 2 && strings.HasPrefix(args[0], "role-") {
-		return process.Run(process.Role(args[0]), args[1], findStack, os.Stdin, os.Stdout)
-	}
 	s, err := parse(args)
 	if err != nil {
 		return err
@@ -44,6 +41,10 @@ func run(args []string) error {
 			return err
 		}
 		return report.Write(s.out, old.Machine, old.Outcomes)
+	}
+	s.driver.Programs = programs(s.programs)
+	if err := complete(s.driver.Programs); err != nil {
+		return err
 	}
 	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -65,6 +66,7 @@ type settings struct {
 	list, quick bool
 	again       bool
 	out, source string
+	programs    string
 	revision    string
 }
 
@@ -82,12 +84,11 @@ func parse(args []string) (*settings, error) {
 	flags.BoolVar(&s.again, "again", false, "write the tables and plots of -out again, from its JSON file")
 	flags.StringVar(&s.out, "out", "", "a `folder` for the report; empty writes none")
 	flags.StringVar(&s.revision, "revision", "", "what the report calls this `commit`")
-	folder := flags.String("programs", ".tmp/bin", "the `folder` of the stacks that are programs of their own; scripts/bench-cpp.sh, bench-rust.sh and bench-java.sh build them")
+	flags.StringVar(&s.programs, "programs", ".tmp/bin", "the `folder` of the stacks' programs: scripts/bench.sh builds those in Go, bench-full.sh the others too")
 	flags.StringVar(&s.source, "source", "bench", "the `folder` of this program's source, for the row binary")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	s.driver.Programs = programs(*folder)
 	s.rows = rows()
 	if names != "" {
 		var err error
@@ -114,17 +115,14 @@ func list() {
 		}
 		fmt.Printf("%s %-20s %s\n", quick, row.Name, row.Title)
 	}
-	for _, s := range stacks() {
-		fmt.Println("  stack", s.Name())
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Println("  stack", name)
 	}
 }
 
 // measure runs the rows and writes the report.
 func (s *settings) measure() error {
-	machine := report.Here(s.revision)
-	for name, program := range s.driver.Programs {
-		machine.Programs[name] = program.Version
-	}
+	machine := report.Here(s.revision, s.driver.Programs)
 	var outcomes []*measure.Outcome
 	for _, row := range s.rows {
 		o, err := s.row(row)
@@ -155,7 +153,7 @@ func (s *settings) row(row measure.Row) (*measure.Outcome, error) {
 	return o, report.Text(os.Stdout, o)
 }
 
-// known leaves out the stacks of a row that this program has not got.
+// known leaves out the stacks of a row that have no program.
 func (s *settings) known(row measure.Row) []string {
 	have := known(row.Stacks, s.driver.Programs)
 	for _, name := range row.Stacks {

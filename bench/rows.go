@@ -16,7 +16,7 @@ const (
 	ours   = "yodel"
 	noSpin = "yodel-nospin"
 	theirs = measure.Baseline
-	// Stacks in other languages: see foreign.
+	// Stacks in other languages.
 	cpp        = "cpp"
 	tonic      = "tonic"
 	java       = "java"

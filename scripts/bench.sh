@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
-# Builds the benchmark driver, with the versions of bench/go.mod and nothing
-# else, and runs it. Arguments go to the driver: see -help and -list.
+# Builds the benchmark driver and the stacks in Go, with the versions of
+# bench/go.mod and nothing else, and runs the driver. Arguments go to it: see
+# -help and -list.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p .tmp/bin
-binary=$PWD/.tmp/bin/bench
-(cd bench && GOWORK=off go build -trimpath -o "$binary" .)
-exec "$binary" "$@"
+bin=$PWD/.tmp/bin
+cd bench
+GOWORK=off go build -trimpath -o "$bin/bench" .
+for program in program/*; do
+	GOWORK=off go build -trimpath -o "$bin/bench-${program#*/}" "./$program"
+done
+cd ..
+exec "$bin/bench" "$@"

@@ -19,7 +19,7 @@ type Driver struct {
 	Time   time.Duration
 	// Stacks replaces the stacks of every row; nil does not.
 	Stacks []string
-	// Programs are the stacks that are not in this binary.
+	// Programs are where the stacks are.
 	Programs map[string]Program
 	// Profiles is a folder for CPU profiles; empty takes none.
 	Profiles string
@@ -34,10 +34,11 @@ type Driver struct {
 	steps     int
 }
 
-// Program is a stack that is a program of its own.
+// Program is where a stack is.
 type Program struct {
 	Path string
-	// Version is what reports say of it.
+	// Version is what reports say of a program that Go has not built, and whose
+	// file therefore does not say it.
 	Version string
 	// WarmUp is how long it works before the first turn of a row, besides the
 	// warm-up of every turn: for code that is compiled while it runs.
@@ -156,7 +157,7 @@ func (d *Driver) load(row Row, cells []*Cell) {
 
 // allocs counts with a process of its own each round.
 func (d *Driver) allocs(row Row, name string) (Sample, error) {
-	h, err := process.Start(process.Both, process.Spec{Stack: name, Options: row.Options}, row.MaxProcs)
+	h, err := process.Start(process.Both, process.Spec{Stack: name, Options: row.Options, Program: d.Programs[name].Path}, row.MaxProcs)
 	if err != nil {
 		return nil, err
 	}

@@ -30,20 +30,12 @@ const patience = 60 * time.Second
 // Start starts a process. maxProcs is its GOMAXPROCS; zero
 // leaves it to the runtime.
 func Start(role Role, s Spec, maxProcs int) (*Handle, error) {
-	program := s.Program
-	if program == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("finding this binary: %w", err)
-		}
-		program = self
-	}
-	spec, err := json.Marshal(s) //nolint:musttag // both ends are this program
+	spec, err := json.Marshal(s) //nolint:musttag // both ends are this package
 	if err != nil {
 		return nil, err
 	}
 	h := &Handle{name: string(role) + " of " + s.Stack}
-	h.cmd = exec.Command(program, string(role), string(spec)) //nolint:gosec,noctx // the driver's choice; it ends when its input does
+	h.cmd = exec.Command(s.Program, string(role), string(spec)) //nolint:gosec,noctx // the driver's choice; it ends when its input does
 	h.cmd.Stderr = os.Stderr
 	if maxProcs > 0 {
 		h.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(maxProcs))
@@ -82,7 +74,7 @@ func (h *Handle) Stop() {
 }
 
 func (h *Handle) do(req request) (response, error) {
-	line, err := json.Marshal(req) //nolint:musttag // both ends are this program
+	line, err := json.Marshal(req) //nolint:musttag // both ends are this package
 	if err != nil {
 		return response{}, err
 	}
@@ -100,7 +92,7 @@ func (h *Handle) receive(workload time.Duration) (response, error) {
 	if !h.out.Scan() {
 		return resp, fmt.Errorf("the %s gave no answer: it ended, or hung for %v", h.name, patience)
 	}
-	if err := json.Unmarshal(h.out.Bytes(), &resp); err != nil { //nolint:musttag // both ends are this program
+	if err := json.Unmarshal(h.out.Bytes(), &resp); err != nil { //nolint:musttag // both ends are this package
 		return resp, fmt.Errorf("the %s answered %q: %w", h.name, h.out.Bytes(), err)
 	}
 	switch {

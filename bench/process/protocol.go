@@ -1,6 +1,6 @@
 // Package process runs the client and the server of a stack in processes of
-// their own, started from the driver's own binary, and talks with them over
-// their standard input and output: one JSON value a line each way.
+// their own, and talks with them over their standard input and output: one JSON
+// value a line each way. A stack in Go is a program that calls [Main].
 package process
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/yodelrpc/yodel/bench/stack"
 )
 
-// Role is what a process is, the first argument of the binary.
+// Role is what a process is, the first argument of its program.
 type Role string
 
 // The roles.
@@ -33,7 +33,7 @@ type Spec struct {
 	// Address is the server's: of a client where it is, of a server with a
 	// unix socket where to be.
 	Address string
-	// Program is the binary to start; empty is this one.
+	// Program is the file to start.
 	Program string `json:"-"`
 }
 
@@ -81,7 +81,7 @@ func answer(in io.Reader, out io.Writer, do func(request) (response, error)) err
 	encoder := json.NewEncoder(out)
 	for lines.Scan() {
 		var req request
-		if err := json.Unmarshal(lines.Bytes(), &req); err != nil { //nolint:musttag // both ends are this program
+		if err := json.Unmarshal(lines.Bytes(), &req); err != nil { //nolint:musttag // both ends are this package
 			return fmt.Errorf("a command is no JSON: %w", err)
 		}
 		resp, err := do(req)
@@ -89,7 +89,7 @@ func answer(in io.Reader, out io.Writer, do func(request) (response, error)) err
 			resp.Error = err.Error()
 			resp.Unsupported = errors.Is(err, errors.ErrUnsupported)
 		}
-		if err := encoder.Encode(resp); err != nil { //nolint:musttag // both ends are this program
+		if err := encoder.Encode(resp); err != nil { //nolint:musttag // both ends are this package
 			return fmt.Errorf("answering the driver: %w", err)
 		}
 	}

@@ -14,27 +14,6 @@ import (
 	"github.com/yodelrpc/yodel/bench/stack"
 )
 
-// Run is the whole life of a process that has a role. find looks a stack up.
-func Run(role Role, spec string, find func(name string) (stack.Stack, error), in io.Reader, out io.Writer) error {
-	var s Spec
-	if err := json.Unmarshal([]byte(spec), &s); err != nil { //nolint:musttag // both ends are this program
-		return fmt.Errorf("the specification of %s is no JSON: %w", role, err)
-	}
-	st, err := find(s.Stack)
-	if err != nil {
-		return err
-	}
-	switch role {
-	case Server:
-		return runServer(st, s, in, out)
-	case Client:
-		return runClient(st, s, in, out)
-	case Both:
-		return runBoth(st, s, in, out)
-	}
-	return fmt.Errorf("there is no role %q", role)
-}
-
 // serve listens and begins to serve.
 func serve(st stack.Stack, s Spec) (address string, ended <-chan error, err error) {
 	address = "127.0.0.1:0"
@@ -58,7 +37,7 @@ func runServer(st stack.Stack, s Spec, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(out).Encode(response{Address: address}); err != nil { //nolint:musttag // both ends are this program
+	if err := json.NewEncoder(out).Encode(response{Address: address}); err != nil { //nolint:musttag // both ends are this package
 		return err
 	}
 	return answer(in, out, func(req request) (response, error) {

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"debug/buildinfo"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/yodelrpc/yodel/bench/measure"
 )
 
 // Machine is where and with what a run was.
@@ -16,7 +18,8 @@ type Machine struct {
 	Go         string
 	// Revision is the commit that was measured, as git describes it.
 	Revision string
-	Modules  map[string]string
+	// Modules are those that the programs in Go link.
+	Modules map[string]string
 	// Programs are the stacks in other languages, with their versions.
 	Programs map[string]string
 	Began    time.Time
@@ -26,8 +29,8 @@ type Machine struct {
 	Arguments             string
 }
 
-// Here describes this machine at the beginning of a run.
-func Here(revision string) *Machine {
+// Here describes this machine at the beginning of a run of programs.
+func Here(revision string, programs map[string]measure.Program) *Machine {
 	m := &Machine{
 		Processors: runtime.NumCPU(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel: firstLine("/proc/sys/kernel/osrelease"), Modules: map[string]string{}, Programs: map[string]string{}, Revision: revision,
@@ -40,12 +43,16 @@ func Here(revision string) *Machine {
 			break
 		}
 	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return m
-	}
-	for _, dep := range info.Deps {
-		m.Modules[dep.Path] = dep.Version
+	for name, program := range programs {
+		if program.Version != "" {
+			m.Programs[name] = program.Version
+			continue
+		}
+		if info, err := buildinfo.ReadFile(program.Path); err == nil {
+			for _, dep := range info.Deps {
+				m.Modules[dep.Path] = dep.Version
+			}
+		}
 	}
 	return m
 }
