@@ -3,6 +3,7 @@ package yodel_test
 import (
 	"context"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -60,20 +61,31 @@ func newTCP(t testing.TB, register func(*yodel.Server)) *yodel.Channel {
 	return ch
 }
 
-// The ceiling of a 100-byte call over HTTP/2, both sides and both messages
-// included: what is over it is a leak of the fast path.
+// The ceilings of a 100-byte call over HTTP/2, both sides and both messages
+// included: what is over them is a leak of the fast path.
 func TestUnaryAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector empties pools at random")
 	}
 	ch := newTCP(t, registerEcho)
 	req, resp := wrapperspb.String(strings.Repeat("y", 100)), newStr()
+	if err := yodel.CallUnary(context.Background(), ch, echoMethod, req, resp); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	calls := 0
+	runtime.ReadMemStats(&before)
 	allocs := testing.AllocsPerRun(2000, func() {
+		calls++
 		if err := yodel.CallUnary(context.Background(), ch, echoMethod, req, resp); err != nil {
 			t.Fatal(err)
 		}
 	})
+	runtime.ReadMemStats(&after)
 	if allocs > 5 {
 		t.Errorf("%v allocations, want 5 at most", allocs)
+	}
+	if bytes := (after.TotalAlloc - before.TotalAlloc) / uint64(calls); bytes > 400 {
+		t.Errorf("%d bytes, want 400 at most", bytes)
 	}
 }

@@ -12,8 +12,8 @@ import (
 // A call's memory on a server is one allocation: this is the class of sizes
 // that it is in.
 func TestServerCallSize(t *testing.T) {
-	if size := unsafe.Sizeof(serverCall{}); size > 160 {
-		t.Errorf("a serverCall has %d bytes, more than 160", size)
+	if size, bare := unsafe.Sizeof(serverCall{}), unsafe.Sizeof(bareCall{}); size > 160 || bare > 64 {
+		t.Errorf("a serverCall has %d bytes, more than 160, or a bareCall %d, more than 64", size, bare)
 	}
 }
 

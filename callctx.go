@@ -211,7 +211,9 @@ func (c *callContext) cancel(end contextEnd, cause error) bool {
 		c.mu.Unlock()
 		return true
 	}
-	if extra.timer != nil {
+	// At the deadline the timer has fired, or is about to; a bareCall may just be setting
+	// extra.timer then.
+	if end != contextDeadline && extra.timer != nil {
 		extra.timer.Stop()
 	}
 	funcs := extra.funcs

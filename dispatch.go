@@ -32,6 +32,14 @@ type request struct {
 	failure   error
 }
 
+func (r *request) messenger() messenger {
+	limits := &r.route.server.limits
+	return messenger{
+		codec: r.codec, maxReceive: limits.receive, maxSend: limits.send,
+		side: serverText, path: r.route.path,
+	}
+}
+
 // memoSize is how many requests a server remembers. It bounds the memory: a
 // header section has 16 KiB at most.
 const memoSize = 128
@@ -174,15 +182,27 @@ func (v *served) ServeStream(stream transport.Stream, h *transport.Header) {
 		s.refuse(stream, r)
 		return
 	}
+	peer := stream.Conn().Info()
+	if r.route.unary != nil && timeout != 0 { // a deadline that has passed needs no handler
+		call := &bareCall{request: r, stream: stream, peer: peer, served: v}
+		call.serve(timeout)
+		return
+	}
+	v.call(r, stream, peer, shared).serve(timeout)
+}
+
+// call makes a call. What it has of the request is its own unless the request is
+// shared.
+func (v *served) call(r *request, stream transport.Stream, peer *transport.ConnInfo, shared bool) *serverCall {
 	call := &serverCall{request: r, stream: stream, served: v}
-	call.Call = Call{Method: r.route.method, side: call, peer: stream.Conn().Info()}
+	call.Call = Call{Method: r.route.method, side: call, peer: peer}
 	if call.RequestHeader = r.parsed.Metadata; shared {
 		call.RequestHeader = r.parsed.Metadata.Clone() // the handler may change it
 	}
 	if kind := r.route.method.Kind; !kind.oneRequest() || !kind.oneResponse() {
 		call.extra = new(serverExtra)
 	}
-	call.serve(timeout)
+	return call
 }
 
 // Expect implements [transport.Expecter].

@@ -17,6 +17,8 @@ type Route struct {
 	// Handler gets a Stream whose messages it decodes itself. A method with one
 	// response sends it with Send before it returns nil.
 	Handler Handler
+	// unary, if it is not nil, does what Handler does for a call that is bare.
+	unary func(*bareCall) (resp any, err error)
 	// Err, if it is not nil, is why the route cannot be made. Serve returns it,
 	// so that whoever makes routes from other descriptions needs no panic.
 	Err error
@@ -31,7 +33,7 @@ type Registrar interface {
 // empty, here and in the functions below. What fn returns must not be changed any
 // more.
 func UnaryRoute[Req, Resp any](m *Method, newReq func() Req, fn func(context.Context, Req) (Resp, error)) Route {
-	return Route{Method: m, Handler: func(ctx context.Context, _ *Call, stream Stream) error {
+	handler := func(ctx context.Context, _ *Call, stream Stream) error {
 		req := newReq()
 		if err := receiveRequest(stream, req); err != nil {
 			return err
@@ -41,6 +43,13 @@ func UnaryRoute[Req, Resp any](m *Method, newReq func() Req, fn func(context.Con
 			return err
 		}
 		return sendLast(stream, resp)
+	}
+	return Route{Method: m, Handler: handler, unary: func(call *bareCall) (any, error) {
+		req := newReq()
+		if err := call.receive(req); err != nil {
+			return nil, err
+		}
+		return fn(call, req)
 	}}
 }
 
@@ -142,6 +151,8 @@ type route struct {
 	method  *Method
 	path    string
 	handler Handler
+	// unary is nil if calls cannot be bare.
+	unary func(*bareCall) (resp any, err error)
 	// running counts the calls that run now.
 	running atomic.Int64
 }

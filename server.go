@@ -206,7 +206,11 @@ func (s *Server) register(r Route) error {
 	case s.routes[path] != nil:
 		return errors.New("the method " + path + " is registered twice")
 	}
-	s.routes[path] = &route{server: s, method: r.Method, path: path, handler: r.Handler}
+	made := &route{server: s, method: r.Method, path: path, handler: r.Handler}
+	if kind := r.Method.Kind; kind.oneRequest() && kind.oneResponse() && len(s.cfg.Interceptors) == 0 && s.cfg.Compressor == nil {
+		made.unary = r.unary
+	}
+	s.routes[path] = made
 	s.services[r.Method.Service] = struct{}{}
 	return nil
 }

@@ -183,13 +183,6 @@ func (s *serverCall) reset(reason transport.Reason) {
 	}
 }
 
-func (s *serverCall) messenger() messenger {
-	return messenger{
-		codec: s.request.codec, maxReceive: s.owner().limits.receive, maxSend: s.owner().limits.send,
-		side: serverText, path: s.request.route.path,
-	}
-}
-
 // lost is the status of a call whose stream failed with err. The handler sees
 // it, and nobody else: there is no one to send it to.
 func (s *serverCall) lost(err error) error {
@@ -278,7 +271,7 @@ func (s *serverCall) decodeRequest(in *inbox, msg any, fresh bool) error {
 
 // decodeLarge decodes a message, which takes its memory along if it can.
 func (s *serverCall) decodeLarge(in *inbox, env envelope.Message, n int, msg any) error {
-	m := s.messenger()
+	m := s.request.messenger()
 	var err error
 	if m.canKeep(env) && in.keep(s.stream, n) {
 		err = m.openOwned(env, msg)
@@ -290,14 +283,14 @@ func (s *serverCall) decodeLarge(in *inbox, env envelope.Message, n int, msg any
 }
 
 func (s *serverCall) open(env envelope.Message, msg any, fresh bool) error {
-	m := s.messenger()
+	m := s.request.messenger()
 	return m.open(env, s.request.decompressor, msg, fresh)
 }
 
 // noRequest tells why in, parsed with a result of n and err, does not begin with
 // a message to take.
 func (s *serverCall) noRequest(in *inbox, n int, err error) error {
-	m := s.messenger()
+	m := s.request.messenger()
 	one := s.Method.Kind.oneRequest()
 	switch {
 	case err != nil:
@@ -339,7 +332,7 @@ func (s *serverCall) send(msg any, lent bool) error {
 	if one && s.answer != nil {
 		return status.New(status.Internal, "server: the handler of "+s.Method.Path()+" sent a second response")
 	}
-	m := s.messenger()
+	m := s.request.messenger()
 	var data, bulk []byte
 	var err error
 	if lent {

@@ -96,14 +96,19 @@ func passThrough(next yodel.Invoker) yodel.Invoker {
 	return func(ctx context.Context, call *yodel.Call) (yodel.Stream, error) { return next(ctx, call) }
 }
 
-// bothPaths runs body over the unary fast path and over the Stream: they must
-// not differ.
+func serveThrough(next yodel.Handler) yodel.Handler {
+	return func(ctx context.Context, call *yodel.Call, stream yodel.Stream) error { return next(ctx, call, stream) }
+}
+
+// bothPaths runs body over the unary fast paths of each side and over the Stream: they
+// must not differ.
 func bothPaths(t *testing.T, name string, body func(t *testing.T, cfg yodelConfig)) {
 	t.Helper()
+	client := yodel.ChannelConfig{Interceptors: []yodel.ClientInterceptor{passThrough}}
+	server := yodel.ServerConfig{Interceptors: []yodel.ServerInterceptor{serveThrough}}
 	bubble(t, name+"/fast", func(t *testing.T) { body(t, yodeltest.Config{}) })
-	bubble(t, name+"/stream", func(t *testing.T) {
-		body(t, yodeltest.Config{Channel: yodel.ChannelConfig{Interceptors: []yodel.ClientInterceptor{passThrough}}})
-	})
+	bubble(t, name+"/stream", func(t *testing.T) { body(t, yodeltest.Config{Channel: client}) })
+	bubble(t, name+"/served stream", func(t *testing.T) { body(t, yodeltest.Config{Server: server}) })
 }
 
 func TestFourKinds(t *testing.T) {
