@@ -33,7 +33,7 @@ func newDialer(cfg *ChannelConfig) (dialer transport.Dialer, scheme string) {
 	if dial == nil {
 		dial = netDialer.DialContext
 	}
-	d := &networkDialer{http2.Dialer{Handshaker: secure, DialContext: dial, Registry: cfg.Registry, Logger: cfg.Logger}}
+	d := &networkDialer{http2.Dialer{Handshaker: secure, DialContext: dial, Registry: cfg.Registry}}
 	if cfg.HTTP2 != (http2.Config{}) { // most channels have no other, and it is large
 		config := cfg.HTTP2
 		d.Config = &config

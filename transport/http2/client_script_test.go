@@ -202,7 +202,7 @@ func TestClientIsTold(t *testing.T) {
 		})
 	}
 	t.Run("draining with a stream in flight", func(t *testing.T) {
-		clientScript(t, http2.Config{}, func(c *dialed) {
+		clientScript(t, http2.Config{Keepalive: http2.Keepalive{Time: -1}}, func(c *dialed) {
 			got := call(c.conn, "")
 			c.want("HEADERS 1", "HEADERS 1 POST END")
 			c.write(goAway(1, frame.CodeNo))

@@ -51,6 +51,8 @@ type Config struct {
 	MaxQueued int
 	// StallTimeout is how long the peer may accept no byte.
 	StallTimeout time.Duration
+	// Keepalive asks whether a silent peer is still there.
+	Keepalive Keepalive
 	// NoSpin lets readers sleep at once when there is nothing to read. Else they
 	// look for some 100 µs first, as long as that mostly pays: calls that come
 	// one after the other are several times faster, and a core is busy meanwhile.
@@ -75,7 +77,7 @@ type ListenerConfig struct {
 	// Registry and Parent place connections under a server.
 	Registry *transport.Registry
 	Parent   transport.ID
-	// Logger hears of connections that end in error; nil is silent.
+	// Logger hears of connections that could not be accepted; nil is silent.
 	Logger *slog.Logger
 }
 
@@ -91,8 +93,6 @@ type Dialer struct {
 	Config *Config
 	// Registry gives connections their ids.
 	Registry *transport.Registry
-	// Logger hears of connections that end in error; nil is silent.
-	Logger *slog.Logger
 
 	resolved  atomic.Pointer[Config]
 	newcomers newcomers
@@ -119,6 +119,9 @@ func (cfg Config) withDefaults(role h2.Role) Config {
 	set(&cfg.MaxQueued, DefaultMaxQueued, math.MaxInt)
 	if cfg.StallTimeout == 0 {
 		cfg.StallTimeout = DefaultStallTimeout
+	}
+	if cfg.Keepalive.Timeout <= 0 {
+		cfg.Keepalive.Timeout = DefaultKeepaliveTimeout
 	}
 	return cfg
 }

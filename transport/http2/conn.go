@@ -2,7 +2,6 @@ package http2
 
 import (
 	"errors"
-	"log/slog"
 	"net"
 	"sync"
 	"syscall"
@@ -32,7 +31,7 @@ type Conn struct {
 	cfg      *Config         // shared with others, and not changed
 	info     transport.ConnInfo
 	registry *transport.Registry
-	logger   *slog.Logger
+	dialer   *Dialer // client
 
 	events  transport.ConnEvents // client
 	handler transport.Handler    // server
@@ -64,6 +63,7 @@ type Conn struct {
 	met      bool // the peer speaks HTTP/2: its first frame is SETTINGS
 	reading  reading
 	rest     rest
+	alive    *keepalive // nil until there is a call to watch over
 
 	streams streamTable
 	found   *stream // the one that was looked for last, if it is among them
@@ -204,7 +204,7 @@ func (c *Conn) failLocked(code frame.Code, err *transport.Error) {
 	if c.failing != nil {
 		close(c.failing)
 	}
-	for _, t := range []*time.Timer{c.ackTimer, c.drainTimer, c.rest.timer} {
+	for _, t := range []*time.Timer{c.ackTimer, c.drainTimer, c.rest.timer, c.alive.timerOf()} {
 		if t != nil {
 			t.Stop()
 		}

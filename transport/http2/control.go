@@ -35,6 +35,9 @@ func (c *Conn) start() {
 		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 	}
 	c.readerUp = true
+	if c.cfg.Keepalive.WithoutCalls {
+		c.keptAliveLocked()
+	}
 	c.mu.Unlock()
 }
 
@@ -265,7 +268,7 @@ func (c *Conn) receiveGoAwayLocked(h frame.Head, payload []byte) error {
 	}
 	text := "GOAWAY " + f.Code.String()
 	if debug := c.goAway.Debug(); debug != "" {
-		text += " " + strconv.QuoteToASCII(debug)
+		text += " " + strconv.QuoteToASCII(debug) + c.calmLocked(f.Code, debug)
 	}
 	reason := reasonOf(f.Code)
 	cause := &transport.Error{Scope: transport.ScopeConn, Initiator: transport.Peer, Reason: reason, Text: text}

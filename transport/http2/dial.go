@@ -38,7 +38,7 @@ func (d *Dialer) Dial(ctx context.Context, e transport.Endpoint, events transpor
 		return nil, &transport.DialError{Phase: transport.PhaseSecurity, Address: e.Address, Err: err}
 	}
 	c := newConn(h2.Client, nc, auth, cfg)
-	c.logger, c.registry = d.Logger, d.Registry
+	c.dialer, c.registry = d, d.Registry
 	d.Registry.Add(&c.info.ID, transport.Entity{Parent: parent, Kind: "connection", Name: e.Address, Member: c})
 	c.dialing = true
 	c.start()

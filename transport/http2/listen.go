@@ -154,7 +154,7 @@ func accept(ctx context.Context, raw net.Conn, cfg ListenerConfig, limits *Confi
 		return nil, err
 	}
 	c := newConn(h2.Server, nc, auth, limits)
-	c.logger, c.registry = cfg.Logger, cfg.Registry
+	c.registry = cfg.Registry
 	cfg.Registry.Add(&c.info.ID, transport.Entity{Parent: parent, Kind: "connection", Name: raw.RemoteAddr().String(), Member: c})
 	return c, nil
 }

@@ -105,6 +105,7 @@ func (c *Conn) receiveDataLocked(id uint32, data []byte, flow int, end bool) err
 	if err := c.recvWindow.Receive(0, flow); err != nil {
 		return err
 	}
+	c.newsLocked()
 	st := c.findLocked(id)
 	if st == nil {
 		c.creditLocked()

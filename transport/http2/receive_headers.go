@@ -45,6 +45,7 @@ func (c *Conn) headerSectionLocked(id uint32, block []byte, end bool) error {
 			return err
 		}
 	}
+	c.newsLocked()
 	if c.role == h2.Server {
 		return c.requestSectionLocked(id, block, end)
 	}

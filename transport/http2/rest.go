@@ -66,6 +66,7 @@ func (c *Conn) shedLocked() {
 	if !c.reading.resting {
 		c.reading.resume = nil
 	}
+	c.unwatchLocked()
 	if g := &c.reading; g.steward != nil && !g.armed {
 		g.steward = nil
 	}

@@ -122,6 +122,7 @@ func (c *Conn) enterLocked(st *stream, id uint32) {
 	st.sendWindow = h2.NewSendWindow(c.peer.InitialWindowSize)
 	st.window = h2.NewRecvWindow(c.streamSize)
 	c.streams.put(st)
+	c.keptAliveLocked()
 }
 
 // recycleLocked takes back the core of a stream that its user has closed.
