@@ -105,8 +105,8 @@ func (a *attempt) sealLent(msg any) (data, bulk []byte, err error) {
 
 // open opens a stream with data and bulk, all that is known to be sent. It picks a
 // connection, and another one while no server has seen the call (gRFC A6,
-// transparent retries). The error is a status.
-func (a *attempt) open(ctx context.Context, data, bulk []byte, end bool) error {
+// transparent retries), of which it tells s, unless that is nil. The error is a status.
+func (a *attempt) open(ctx context.Context, s *clientStream, data, bulk []byte, end bool) error {
 	sc := a.ch.scratches.borrow()
 	defer a.lent(sc)
 	sc.head.Block = a.block
@@ -129,6 +129,10 @@ func (a *attempt) open(ctx context.Context, data, bulk []byte, end bool) error {
 		a.stream = nil
 		if !a.again(conn, err) {
 			return callFailure(ctx, err)
+		}
+		if s != nil && s.observed != nil {
+			s.attemptEnded(callFailure(ctx, err), nil)
+			s.attemptBegins()
 		}
 	}
 }
@@ -294,9 +298,10 @@ func (a *attempt) verdict(ctx context.Context, body bool) error {
 }
 
 // receiveOnly waits for the end of the call, and decodes its only response. msg is
-// empty if it is fresh.
+// empty if it is fresh. got, unless it is nil, is set to what was decoded; its payload is
+// not valid any more, only its size.
 // The error is a status, or the transport's if raw is true.
-func (a *attempt) receiveOnly(ctx context.Context, msg any, fresh bool) (err error, raw bool) {
+func (a *attempt) receiveOnly(ctx context.Context, msg any, fresh bool, got *envelope.Message) (err error, raw bool) {
 	buffered, ended, err := a.stream.Await(ctx, transport.Demand(a.demand))
 	if err != nil {
 		return err, true
@@ -323,6 +328,9 @@ func (a *attempt) receiveOnly(ctx context.Context, msg any, fresh bool) (err err
 		return a.messenger.wrongCount(true), false
 	case n < len(buffered):
 		return a.messenger.wrongCount(false), false
+	}
+	if got != nil {
+		*got = env
 	}
 	if a.messenger.canKeep(env) && a.stream.Keep(n) {
 		return a.messenger.openOwned(env, msg), false

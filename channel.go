@@ -48,6 +48,8 @@ type ChannelConfig struct {
 	MaxSendBytes int
 	// Interceptors wrap each call; the first is the outermost.
 	Interceptors []ClientInterceptor
+	// Observer is told of each call; nil is nobody.
+	Observer Observer
 	// DialContext makes raw connections instead of a [net.Dialer].
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// HTTP2 has the limits of connections. Zero fields mean the defaults.
@@ -80,7 +82,8 @@ type Channel struct {
 	accepted    []encoding.Compressor
 	acceptNames string
 	// invoker is the interceptor chain; nil without interceptors.
-	invoker Invoker
+	invoker  Invoker
+	observer Observer
 
 	snap      atomic.Pointer[snapshot]
 	blocks    blockCache
@@ -120,7 +123,7 @@ func NewChannel(targetText string, cfg ChannelConfig) (*Channel, error) {
 	c := &Channel{
 		target: t, registry: cfg.Registry, log: cfg.Logger,
 		codec: cfg.Codec, requestCompressor: cfg.Compressor,
-		limits: newLimits(cfg.MaxReceiveBytes, cfg.MaxSendBytes),
+		limits: newLimits(cfg.MaxReceiveBytes, cfg.MaxSendBytes), observer: cfg.Observer,
 	}
 	if c.userAgent, err = protocol.UserAgent(cfg.UserAgent, version); err != nil {
 		return nil, fmt.Errorf("yodel: ChannelConfig.UserAgent: %w", err)

@@ -26,6 +26,8 @@ type clientStream struct {
 	// what is waited for before there is a stream to reset.
 	ctx  closable
 	call *Call
+	// observed is nil if nobody is told of the call.
+	observed *observed
 	// driven is the next of the streams that CallUnary closes.
 	driven *clientStream
 
@@ -76,16 +78,21 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 	if call.Method == nil {
 		return nil, channelError(status.Internal, "the call has no Method", nil)
 	}
+	ctx, watch := observe(ctx, c.observer, call)
+	s := &clientStream{call: call, ctx: closable{Context: ctx}, observed: watch}
 	if ctx.Err() != nil {
-		return nil, contextError(ctx, "before the call was sent", nil)
+		err := contextError(ctx, "before the call was sent", nil)
+		s.callEnded(err)
+		return nil, err
 	}
-	s := &clientStream{attempt: c.borrowAttempt(), call: call, ctx: closable{Context: ctx}}
+	s.attempt = c.borrowAttempt()
 	params := call.params()
 	if params == nil {
 		params = &callParams{}
 	}
 	if err := s.begin(c, call.Method, params, call.RequestHeader); err != nil {
 		c.giveAttempt(s.attempt)
+		s.callEnded(err)
 		return nil, err
 	}
 	// Nobody ends the call while it is being opened.
@@ -115,7 +122,8 @@ func (c *Channel) start(ctx context.Context, call *Call) (Stream, error) {
 // openWith opens the stream. It is called once, with the sending turn or before
 // anybody else knows of s.
 func (s *clientStream) openWith(data []byte, end bool) error {
-	s.openErr = s.attempt.open(&s.ctx, data, nil, end)
+	s.attemptBegins()
+	s.openErr = s.attempt.open(&s.ctx, s, data, nil, end)
 	if s.openErr == nil {
 		s.call.setPeer(s.stream.Conn().Info())
 	}
@@ -192,8 +200,10 @@ func (s *clientStream) Send(msg any) error {
 	if err != nil {
 		return err
 	}
+	size := len(data) + len(bulk) - envelope.PrefixLen
 	if bulk == nil && s.stream.Append(data) {
 		buffer.Put(data)
+		s.message(MessageSent, size, s.compressor != nil, msg)
 		return nil
 	}
 	sc := s.ch.scratches.borrow()
@@ -201,6 +211,9 @@ func (s *clientStream) Send(msg any) error {
 	err = s.stream.Send(s.ctx.Context, &sc.out)
 	buffer.Put(data)
 	s.ch.scratches.give(sc)
+	if err == nil {
+		s.message(MessageSent, size, s.compressor != nil, msg)
+	}
 	return s.sent(err)
 }
 
@@ -212,7 +225,10 @@ func (s *clientStream) sendOnly(msg any) error {
 	}
 	// It stays in hand until the call has an answer: another server may need it.
 	s.body, s.sentAll = data, true
-	return s.sent(s.openWith(data, true))
+	if err = s.openWith(data, true); err == nil {
+		s.message(MessageSent, len(data)-envelope.PrefixLen, s.compressor != nil, msg)
+	}
+	return s.sent(err)
 }
 
 // CloseSend implements [Stream].
@@ -348,7 +364,7 @@ func (s *clientStream) awaitOpen() error {
 // receive decodes one message. raw tells that the error is the transport's.
 func (s *clientStream) receive(msg any, fresh bool) (err error, raw bool) {
 	if s.method.Kind.oneResponse() {
-		return s.receiveOnly(s.ctx.Context, msg, fresh)
+		return s.receiveLast(msg, fresh)
 	}
 	if s.ctx.Context.Err() != nil || !s.inbox.ready(s.messenger.maxReceive) {
 		if err := s.fill(); err != nil {
@@ -365,6 +381,7 @@ func (s *clientStream) receive(msg any, fresh bool) (err error, raw bool) {
 		if err := s.parseHeader(h, last); err != nil {
 			return err, false
 		}
+		s.headerCame()
 	}
 	env, n, err := envelope.Parse(buffered, s.messenger.maxReceive)
 	switch {
@@ -372,10 +389,14 @@ func (s *clientStream) receive(msg any, fresh bool) (err error, raw bool) {
 		return s.messenger.misframed(err), false
 	case n > 0:
 		if s.messenger.canKeep(env) && s.inbox.keep(s.stream, n) {
-			return s.messenger.openOwned(env, msg), false
+			err = s.messenger.openOwned(env, msg)
+		} else {
+			err = s.messenger.open(env, s.decompressor, msg, fresh)
+			s.inbox.take(s.stream, n)
 		}
-		err = s.messenger.open(env, s.decompressor, msg, fresh)
-		s.inbox.take(s.stream, n)
+		if err == nil {
+			s.message(MessageReceived, n-envelope.PrefixLen, env.Compressed, msg)
+		}
 		return err, false
 	}
 	// The stream has ended.
@@ -386,6 +407,17 @@ func (s *clientStream) receive(msg any, fresh bool) (err error, raw bool) {
 		return s.messenger.misframed(envelope.ErrTruncated), false
 	}
 	return io.EOF, false
+}
+
+// receiveLast decodes the only message of a call, at its end.
+func (s *clientStream) receiveLast(msg any, fresh bool) (err error, raw bool) {
+	var got envelope.Message
+	err, raw = s.receiveOnly(s.ctx.Context, msg, fresh, &got)
+	s.headerCame()
+	if err == nil {
+		s.message(MessageReceived, len(got.Payload), got.Compressed, msg)
+	}
+	return err, raw
 }
 
 // fill waits for a message, or the end.
@@ -402,12 +434,15 @@ func (s *clientStream) retry(err error) bool {
 	if !s.again(s.stream.Conn(), err) {
 		return false
 	}
+	s.attemptEnded(callFailure(s.ctx.Context, err), nil)
 	s.stream.Close()
-	if s.attempt.open(&s.ctx, s.body, nil, true) != nil {
+	s.attemptBegins()
+	if s.attempt.open(&s.ctx, s, s.body, nil, true) != nil {
 		// The first failure says more.
 		return false
 	}
 	s.parsed, s.response, s.inbox = false, nil, inbox{}
+	s.message(MessageSent, len(s.body)-envelope.PrefixLen, s.compressor != nil, nil)
 	s.nowLive()
 	s.call.setPeer(s.stream.Conn().Info())
 	return true
@@ -450,6 +485,8 @@ func (s *clientStream) finish(result error) {
 	if stop != nil {
 		stop()
 	}
+	s.attemptEnded(result, s.trailer)
+	s.callEnded(result)
 	s.ctx.end()
 	s.ch.giveAttempt(s.attempt)
 	s.attempt = nil
@@ -492,6 +529,7 @@ func (s *clientStream) Header() (metadata.MD, error) {
 		if err := s.parseHeader(h, false); err != nil {
 			return nil, s.finishReceiving(err)
 		}
+		s.headerCame()
 	}
 	return s.headerMetadata().Clone(), nil
 }

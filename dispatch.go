@@ -199,7 +199,7 @@ func (v *served) call(r *request, stream transport.Stream, peer *transport.ConnI
 	if call.RequestHeader = r.parsed.Metadata; shared {
 		call.RequestHeader = r.parsed.Metadata.Clone() // the handler may change it
 	}
-	if kind := r.route.method.Kind; !kind.oneRequest() || !kind.oneResponse() {
+	if kind := r.route.method.Kind; !kind.oneRequest() || !kind.oneResponse() || v.server.cfg.Observer != nil {
 		call.extra = new(serverExtra)
 	}
 	return call

@@ -37,7 +37,8 @@ func (s *serverCall) finish(err error) {
 	err = s.result(err)
 	// With nobody else at it, the stream can be closed by what is sent last.
 	alone := s.receiving.tryTake()
-	closed := s.context().ended() == nil && s.sendStatus(context.Background(), err, alone)
+	cut := s.context().ended()
+	closed := cut == nil && s.sendStatus(context.Background(), err, alone)
 	if s.answer != nil {
 		buffer.Put(s.answer.out.Data)
 		s.owner().scratches.give(s.answer)
@@ -58,6 +59,7 @@ func (s *serverCall) finish(err error) {
 		s.stream.Close()
 	}
 	s.give(&s.receiving)
+	s.callEnded(err, cut)
 	if len(tell) > 0 {
 		s.tell(tell, err)
 	}
@@ -102,12 +104,16 @@ func (s *serverCall) sendStatus(ctx context.Context, err error, last bool) (clos
 	}
 	s.fillStatus(sc, shown, trailer, early, -1)
 	sc.out.Close = last
+	withHeader := !early && sc.out.Header != nil
 	failed := s.stream.Send(ctx, &sc.out)
 	if s.stillTooLarge(failed) {
 		// What the peer accepts is not known here. The status goes in any case.
 		sc.head.More = nil
 		s.fillStatus(sc, shown, trailer, early, leastHeaderBytes)
 		failed = s.stream.Send(ctx, &sc.out)
+	}
+	if withHeader && failed == nil {
+		s.headerLeft()
 	}
 	return last && failed == nil
 }

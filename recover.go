@@ -25,7 +25,11 @@ func (s *serverCall) run() (err error) {
 	if !s.owner().cfg.CrashOnPanic {
 		defer s.owner().recovered(s.Method, &err)
 	}
-	return s.owner().handle(s.context(), &s.Call, s)
+	ctx := context.Context(s.context())
+	if o := s.observation(); o != nil {
+		ctx = o.ctx
+	}
+	return s.owner().handle(ctx, &s.Call, s)
 }
 
 // recovered is deferred around the program's code. A panic becomes *err.

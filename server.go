@@ -53,6 +53,8 @@ type ServerConfig struct {
 	DrainTimeout time.Duration
 	// Interceptors wrap each call; the first is the outermost.
 	Interceptors []ServerInterceptor
+	// Observer is told of each call; nil is nobody.
+	Observer Observer
 	// Logger is told of errors that the peer does not see, of panics, and of
 	// broken connections; nil logs nothing.
 	Logger *slog.Logger
@@ -207,12 +209,17 @@ func (s *Server) register(r Route) error {
 		return errors.New("the method " + path + " is registered twice")
 	}
 	made := &route{server: s, method: r.Method, path: path, handler: r.Handler}
-	if kind := r.Method.Kind; kind.oneRequest() && kind.oneResponse() && len(s.cfg.Interceptors) == 0 && s.cfg.Compressor == nil {
+	if kind := r.Method.Kind; kind.oneRequest() && kind.oneResponse() && s.servesBare() {
 		made.unary = r.unary
 	}
 	s.routes[path] = made
 	s.services[r.Method.Service] = struct{}{}
 	return nil
+}
+
+// servesBare tells whether calls can be bare: whether nobody but the handler sees them.
+func (s *Server) servesBare() bool {
+	return len(s.cfg.Interceptors) == 0 && s.cfg.Observer == nil && s.cfg.Compressor == nil
 }
 
 // ready checks whether the server can serve, and fixes its routes.

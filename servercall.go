@@ -109,6 +109,8 @@ type serverExtra struct {
 	// could not be sent. Call.mu guards them.
 	custom   *responseCustom
 	sendFail error
+	// observed is set before the call is served; nil is nobody who is told of it.
+	observed *observed
 }
 
 func (s *serverCall) extraLocked() *serverExtra {
@@ -131,6 +133,12 @@ func (s *serverCall) serve(timeout time.Duration) {
 	err := errExited
 	// Also when the handler ends its goroutine.
 	defer func() { s.finish(err) }()
+	if s.owner().cfg.Observer != nil {
+		if err = s.observe(); err != nil {
+			return
+		}
+		err = errExited
+	}
 	if timeout != protocol.NoTimeout {
 		if timeout <= 0 {
 			err = status.New(status.DeadlineExceeded, "the deadline passed before the call arrived")
@@ -266,6 +274,7 @@ func (s *serverCall) decodeRequest(in *inbox, msg any, fresh bool) error {
 	if !one || n > smallRequest {
 		in.take(s.stream, n)
 	}
+	s.message(MessageReceived, n-envelope.PrefixLen, env.Compressed, msg)
 	return nil
 }
 
@@ -278,7 +287,10 @@ func (s *serverCall) decodeLarge(in *inbox, env envelope.Message, n int, msg any
 	} else if err = s.open(env, msg, false); err == nil {
 		in.take(s.stream, n)
 	}
-	s.received = s.received || err == nil
+	if err == nil {
+		s.received = true
+		s.message(MessageReceived, n-envelope.PrefixLen, env.Compressed, msg)
+	}
 	return err
 }
 
@@ -340,15 +352,19 @@ func (s *serverCall) send(msg any, lent bool) error {
 	} else {
 		data, err = m.seal(msg, compressor)
 	}
+	size := len(data) + len(bulk) - envelope.PrefixLen
 	switch {
 	case err != nil:
 		// A message that is missing must not end as OK.
 	case one:
 		s.answer = s.owner().scratches.borrow()
 		s.answer.out.Data, s.answer.out.Bulk = data, bulk
+		s.message(MessageSent, size, compressor != nil, msg)
 		return nil
 	default:
-		err = s.write(data, bulk, headerSent)
+		if err = s.write(data, bulk, headerSent); err == nil {
+			s.message(MessageSent, size, compressor != nil, msg)
+		}
 	}
 	if err != nil {
 		s.mu.Lock()
@@ -385,6 +401,8 @@ func (s *serverCall) write(data, bulk []byte, headerSent bool) error {
 	if err == nil {
 		if err = s.stream.Send(context.Background(), &sc.out); err != nil {
 			err = s.lost(err)
+		} else if sc.out.Header != nil {
+			s.headerLeft()
 		}
 	}
 	buffer.Put(data)
@@ -512,5 +530,6 @@ func (s *serverCall) sendHeader() error {
 	if err := s.stream.Send(context.Background(), &sc.out); err != nil {
 		return s.lost(err)
 	}
+	s.headerLeft()
 	return nil
 }

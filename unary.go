@@ -13,10 +13,10 @@ import (
 // resp, which holds nothing of use if the error is not nil. The error is the
 // call's status.
 //
-// With a *Channel that has no interceptors nothing is made for the call but
+// With a *Channel that has neither interceptors nor an Observer nothing is made for the call but
 // what the transport makes; the semantics are those of the Stream.
 func CallUnary(ctx context.Context, caller Caller, m *Method, req, resp any, opts ...CallOption) error {
-	if c, ok := caller.(*Channel); ok && c.invoker == nil {
+	if c, ok := caller.(*Channel); ok && c.invoker == nil && c.observer == nil {
 		return c.unary(ctx, m, req, resp, opts)
 	}
 	return drive(ctx, caller, m, req, resp, opts)
@@ -80,10 +80,10 @@ func (c *Channel) unary(ctx context.Context, m *Method, req, resp any, opts []Ca
 		return err
 	}
 	for {
-		if err := a.open(ctx, a.body, a.bulk, true); err != nil {
+		if err := a.open(ctx, nil, a.body, a.bulk, true); err != nil {
 			return err
 		}
-		err, raw := a.receiveOnly(ctx, resp, false)
+		err, raw := a.receiveOnly(ctx, resp, false, nil)
 		if !raw {
 			return err
 		}

@@ -114,11 +114,14 @@ func TestStacks(t *testing.T) {
 	t.Run("mixed", func(t *testing.T) {
 		ours, theirs := yodelgo.Stack{}, grpcgo.Stack{}
 		for _, pair := range [][2]stack.Stack{{ours, theirs}, {theirs, ours}} {
-			conn, err := dial(t, pair[0], pair[1], stack.Options{Network: "tcp", Annotate: true})
+			conn, err := dial(t, pair[0], pair[1], stack.Options{Network: "tcp", Annotate: true, Observe: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkSay(t, conn)
+			if counts := conn.(interface{ Counts() *stack.Counts }).Counts(); !counts.Complete() {
+				t.Errorf("the client has counted %+v", counts)
+			}
 		}
 	})
 }

@@ -169,7 +169,11 @@ func featureRows() []measure.Row {
 	annotated.Targets = []measure.Target{
 		measure.AtLeast(ours, measure.Rate, 4.5), measure.AtMost(ours, measure.CPU, 0.22),
 	}
-	all := []measure.Row{annotated}
+	observed := unary(100, 100)
+	observed.Name, observed.Title = "observed-100-c100", "unary 100 B with both sides observed, concurrency 100"
+	observed.Options.Observe = true
+	observed.Stacks = []string{ours, theirs}
+	all := []measure.Row{annotated, observed}
 	for _, concurrency := range []int{1, 100} {
 		secure := unary(100, concurrency)
 		secure.Name, secure.Title, secure.TLS = "tls-100-c"+strconv.Itoa(concurrency), secure.Title+", TLS 1.3", true

@@ -28,6 +28,9 @@ type Options struct {
 	// server reads, and puts an interceptor on both sides. The deadline is the
 	// load's. Streams do not work with it.
 	Annotate bool
+	// Observe has both sides count calls, failures and bytes in the way that the stack
+	// has for it. Only Yodel and grpc-go know it.
+	Observe bool
 	// Work is what a unary handler does besides answering.
 	Work Work
 }

@@ -43,6 +43,9 @@ func (Stack) Serve(lis net.Listener, o stack.Options) error {
 	if o.Annotate {
 		options = append(options, grpc.UnaryInterceptor(readMetadata))
 	}
+	if o.Observe {
+		options = append(options, grpc.StatsHandler(new(observer)))
+	}
 	server := grpc.NewServer(options...)
 	server.RegisterService(&service, &echo{shared: stack.Echo{Work: o.Work}})
 	return server.Serve(lis)
@@ -121,6 +124,11 @@ func (Stack) Dial(address string, o stack.Options) (stack.Conn, error) {
 		c.md = metadata.Pairs(stack.TenantName, stack.TenantValue, stack.TraceName, stack.TraceValue)
 		options = append(options, grpc.WithUnaryInterceptor(passOn))
 	}
+	if o.Observe {
+		watch := new(observer)
+		c.counts = &watch.counts
+		options = append(options, grpc.WithStatsHandler(watch))
+	}
 	target := "passthrough:///" + address
 	if o.Network == "unix" {
 		target = "unix:" + address
@@ -138,9 +146,13 @@ func passOn(ctx context.Context, method string, req, reply any, cc *grpc.ClientC
 }
 
 type conn struct {
-	cc *grpc.ClientConn
-	md metadata.MD
+	cc     *grpc.ClientConn
+	md     metadata.MD
+	counts *stack.Counts
 }
+
+// Counts returns what the client has counted; nil if it does not.
+func (c *conn) Counts() *stack.Counts { return c.counts }
 
 var _ stack.Conn = (*conn)(nil)
 

@@ -53,6 +53,9 @@ func (s Stack) Serve(lis net.Listener, o stack.Options) error {
 	if o.Annotate {
 		cfg.Interceptors = []yodel.ServerInterceptor{readMetadata}
 	}
+	if o.Observe {
+		cfg.Observer = new(observer)
+	}
 	server := yodel.NewServer(cfg)
 	benchpb.RegisterEcho(server, &echo{shared: stack.Echo{Work: o.Work}})
 	return server.Serve(context.Background(), lis)
@@ -134,6 +137,10 @@ func (s Stack) Dial(address string, o stack.Options) (stack.Conn, error) {
 			yodel.Header(stack.TraceName, stack.TraceValue),
 		}
 	}
+	if o.Observe {
+		watch := new(observer)
+		c.counts, cfg.Observer = &watch.counts, watch
+	}
 	target := address
 	if o.Network == "unix" {
 		target = "unix:" + address
@@ -155,7 +162,11 @@ type conn struct {
 	channel *yodel.Channel
 	client  benchpb.EchoClient
 	options []yodel.CallOption
+	counts  *stack.Counts
 }
+
+// Counts returns what the client has counted; nil if it does not.
+func (c *conn) Counts() *stack.Counts { return c.counts }
 
 var _ stack.Conn = (*conn)(nil)
 
