@@ -23,13 +23,14 @@ type bareCall struct {
 	served *served
 	// extra has the deadline, and is nil without one.
 	extra *contextExtra
-	// whole is nil until somebody asks for more, and bareEnded if nobody had when the
+	// whole is nil until somebody asks for more, and &bareEnded if nobody had when the
 	// call ended.
 	whole atomic.Pointer[serverCall]
 }
 
-// bareEnded stands for the serverCall that there has been no need for.
-var bareEnded = new(serverCall)
+// bareEnded stands for the serverCall that there has been no need for. It is no pointer: a
+// client would link what makes it, with all that a server has.
+var bareEnded serverCall
 
 var _ context.Context = (*bareCall)(nil)
 
@@ -87,7 +88,7 @@ func (b *bareCall) receive(msg any) error {
 // finish sends the sealed response and the status, which end the call.
 func (b *bareCall) finish(data, bulk []byte, err error) {
 	scratches := &b.owner().scratches
-	if err != nil || !b.whole.CompareAndSwap(nil, bareEnded) {
+	if err != nil || !b.whole.CompareAndSwap(nil, &bareEnded) {
 		s := b.full()
 		if data != nil { // and so sendLast has not been called: the answer is nobody else's
 			s.answer = scratches.borrow()
@@ -111,7 +112,7 @@ func (b *bareCall) finish(data, bulk []byte, err error) {
 
 // known returns the serverCall if there is one.
 func (b *bareCall) known() *serverCall {
-	if s := b.whole.Load(); s != bareEnded {
+	if s := b.whole.Load(); s != &bareEnded {
 		return s
 	}
 	return nil
@@ -121,14 +122,14 @@ func (b *bareCall) known() *serverCall {
 func (b *bareCall) full() *serverCall {
 	for {
 		s := b.whole.Load()
-		if s != nil && s != bareEnded {
+		if s != nil && s != &bareEnded {
 			return s
 		}
 		made := b.served.call(b.request, b.stream, b.peer, true)
 		if b.extra != nil {
 			made.ctxExtra.Store(b.extra)
 		}
-		if s == bareEnded {
+		if s == &bareEnded {
 			made.stream, made.phase, made.outcome = nil, phaseClosed, endedOK
 			made.ctxState.Store(uint32(contextCanceled))
 		}

@@ -41,6 +41,16 @@ func TestHelloClientLinks(t *testing.T) {
 	for name := range culprits {
 		t.Errorf("dead-code elimination is off: %s looks methods up by name", name)
 	}
+
+	// The type of a server's call brings those of all that a server has.
+	for _, name := range []string{"serverCall", "bareCall", "Server"} {
+		if before, _, found := strings.Cut(dump, " -> type:"+modulePath+"."+name+"\n"); found {
+			t.Errorf("the client links the type %s of servers, for %s", name, before[strings.LastIndexByte(before, '\n')+1:])
+		}
+	}
+	if !strings.Contains(dump, " -> type:"+modulePath+".Channel\n") {
+		t.Error("the client seems not to link the type Channel: is this test still looking for types?")
+	}
 }
 
 // TestHelloClientSize prints the size of the stripped client, and has a
