@@ -223,11 +223,15 @@ func (c *Channel) Close() error {
 	return nil
 }
 
+// usualCompressors is what a nil list of compressors stands for. Channels and servers
+// share what it keeps for the next compressions.
+var usualCompressors = []encoding.Compressor{new(encoding.Gzip)}
+
 // acceptedCompressors checks the compressors of a configuration, and lists their
 // names as grpc-accept-encoding does.
 func acceptedCompressors(given []encoding.Compressor) ([]encoding.Compressor, string, error) {
 	if given == nil {
-		given = []encoding.Compressor{&encoding.Gzip{}}
+		return usualCompressors, "gzip", nil
 	}
 	names := make([]string, 0, len(given))
 	for _, compressor := range given {
