@@ -90,7 +90,7 @@ func TestSilentServerOfShortCalls(t *testing.T) {
 				t.Errorf("a call ends with %v", r.err)
 			}
 			cancel()
-			time.Sleep(4 * time.Second)
+			c.asked(4*time.Second, false)
 		}
 		<-c.conn.Done()
 		if took := time.Since(began); took > 20*time.Second {
@@ -101,12 +101,10 @@ func TestSilentServerOfShortCalls(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		callNow(ctx, c.conn, "")
-		time.Sleep(time.Second)
+		c.want("RST", "HEADERS 1 POST END; RST 1 CANCEL")
 		c.write(ping("12345678")) // it is there
-		time.Sleep(time.Hour)
-		c.wantOutcome("HEADERS 1 POST END; RST 1 CANCEL; PONG 12345678; alive")
-		if len(c.pings) != 0 {
-			t.Errorf("the server is asked with %q", c.pings)
+		if at, ended := c.asked(time.Hour, false); len(at) != 0 || ended {
+			t.Errorf("the server is asked at %v; the connection has ended: %v", at, ended)
 		}
 	})
 }
@@ -119,12 +117,11 @@ func TestPingsAreRemembered(t *testing.T) {
 		for range 5 {
 			ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
 			go callNow(ctx, c.conn, "")
-			at, ended := c.asked(30*time.Second, true)
+			at, ended := c.asked(40*time.Second, true) // at the end it rests
 			cancel()
 			if total += len(at); ended {
 				t.Error("the connection has ended")
 			}
-			time.Sleep(10 * time.Second) // it rests
 		}
 		if total != 2 {
 			t.Errorf("the server is asked %d times in three minutes, want 2", total)
@@ -164,10 +161,9 @@ func TestServerThatOnlyAnswers(t *testing.T) {
 		}), http2.Config{}, http2.Config{})
 		defer p.close()
 		got := call(p.conn, "")
-		time.Sleep(24 * time.Hour)
-		close(goOn)
-		if r := <-got; r.err != nil {
-			t.Error("after a day:", r.err)
+		day := time.AfterFunc(24*time.Hour, func() { close(goOn) })
+		if r := <-got; r.err != nil || day.Stop() {
+			t.Error("before a day is over:", r.err)
 		}
 	})
 }
