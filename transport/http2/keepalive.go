@@ -143,8 +143,8 @@ func (c *Conn) newsLocked() {
 	}
 }
 
-// calmLocked has new connections ask half as often, if a GOAWAY says that this one has
-// asked too often (gRFC A8). It returns what to tell the program.
+// calmLocked has new connections ask less often, if a GOAWAY says that this one has asked
+// too often (gRFC A8). It returns what to tell the program.
 func (c *Conn) calmLocked(code frame.Code, debug string) string {
 	if code != frame.CodeEnhanceYourCalm || debug != h2.TooManyPings || c.dialer == nil {
 		return ""
