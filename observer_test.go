@@ -85,8 +85,10 @@ func (d *diary) note(line string) {
 	d.lines = append(d.lines, line)
 }
 
+// want says what d has been told once both sides have done all that they had to do.
 func (d *diary) want(t *testing.T, whose string, lines ...string) {
 	t.Helper()
+	synctest.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !slices.Equal(d.lines, lines) {
@@ -187,7 +189,6 @@ func TestObserver(t *testing.T) {
 		}
 		_ = s.Close()
 		_ = ch.Close()
-		synctest.Wait()
 		client.want(t, "client", "begins Chat", "attempt 1", "attempt ended CANCELLED", "ended CANCELLED")
 		server.want(t, "server", "begins Chat", "ended CANCELLED")
 		wantCode(t, unary(ctx, ch), status.Canceled)
@@ -261,6 +262,7 @@ func TestObserverThatPanics(t *testing.T) {
 			server := &diary{panics: kind}
 			ch, s := yodeltest.NewPair(t, registerEcho, yodeltest.Config{Server: yodel.ServerConfig{Observer: server}})
 			wantCode(t, unary(t.Context(), ch), code)
+			synctest.Wait()
 			if n := s.Panics(); n != 1 {
 				t.Errorf("%d panics are counted", n)
 			}
