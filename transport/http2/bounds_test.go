@@ -68,3 +68,15 @@ func TestHandsLittle(t *testing.T) {
 		}
 	}
 }
+
+// TestAnnouncedIsNotProven would break if a message that was announced, and did not come
+// before the end of its stream, counted as one of that size.
+func TestAnnouncedIsNotProven(t *testing.T) {
+	c := &Conn{}
+	st := &stream{need: maxAhead}
+	st.handle = &st.own
+	c.seenLocked(st, 5, true)
+	if c.proven > 6 {
+		t.Errorf("after 5 bytes, a size of %d is proven", c.proven)
+	}
+}

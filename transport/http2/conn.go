@@ -91,7 +91,7 @@ type Conn struct {
 	blocked    []*stream // wait for sendWindow, first come first served
 	recvWindow h2.RecvWindow
 	unread     int // buffered bytes that nobody waits for
-	proven     int // size of the largest message that has come whole
+	proven     int // what receivers may wait for: the largest message that has come, and a byte
 	ahead      int // memory that messages have got before their bytes
 	streamSize int // current receive window of new streams
 	estimator  h2.Estimator

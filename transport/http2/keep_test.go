@@ -236,3 +236,43 @@ func TestDirect(t *testing.T) {
 		}
 	}
 }
+
+// TestDirectAtTheEnd would break if a message was not read to where it belongs because its
+// receiver, which wants no other, waits for the end of the stream.
+func TestDirectAtTheEnd(t *testing.T) {
+	const n = 100 << 10
+	c := dialSocket(t, http2.Config{NoSpin: true})
+	call := func() (transport.Stream, chan error) {
+		s, err := c.conn.Open(t.Context(), &transport.Outgoing{
+			Header: &transport.Header{Block: requestBlock}, End: true, AwaitsEnd: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan error, 1)
+		go func() {
+			_, _, err := s.Await(t.Context(), func(buffered []byte) int { return sized(buffered) + 1 })
+			got <- err
+		}()
+		reads(t, c.conn, oneSleeps)
+		return s, got
+	}
+	s, got := call()
+	c.write(headers(1, response(), 0))
+	c.writeLarge(1, message(n, 1))
+	if err := within(t, "the first message", got, patience); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	c.enlarged()
+
+	s, got = call()
+	f := data(3, string(message(n, 2)), fEnd)
+	c.write(headers(3, response(), 0), f[:n/2])
+	reads(t, c.conn, func(r http2.Reading) bool { return r.Direct > 0 })
+	c.write(f[n/2:])
+	if err := within(t, "the second message", got, patience); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}

@@ -231,7 +231,7 @@ func (s *Stream) awaitLocked(ctx context.Context, demand transport.Demand) ([]by
 		if len(buffered) >= need {
 			told = c.enlargeLocked(len(buffered)) || told
 			st.sized(need)
-			c.seenLocked(st, ended)
+			c.seenLocked(st, len(buffered), ended)
 			st.lent = !c.handLocked(st) && len(buffered) > 0
 			if told {
 				c.flush()
@@ -256,10 +256,10 @@ func (s *Stream) awaitLocked(ctx context.Context, demand transport.Demand) ([]by
 	}
 }
 
-// seenLocked notes that the receiver of st has what it waited for.
-func (c *Conn) seenLocked(st *stream, ended bool) {
+// seenLocked notes that the receiver of st has what it waited for: size bytes.
+func (c *Conn) seenLocked(st *stream, size int, ended bool) {
 	if st.need > 0 {
-		c.proven = max(c.proven, st.need)
+		c.proven = max(c.proven, min(st.need, size+1))
 		st.demand, st.need = nil, 0
 		st.window.Demand(0)
 	}
@@ -279,7 +279,7 @@ func (c *Conn) deliverLocked(st *stream) {
 		c.mergeLocked(st)
 	}
 	size := len(st.buf) - st.off
-	c.proven = max(c.proven, size)
+	c.proven = max(c.proven, size+1)
 	c.enlargeLocked(size)
 	st.lent = size > 0
 	s.sawHeader, s.sawEnd, s.sawTrailer = st.gotHeader, true, st.gotTrailer
