@@ -85,8 +85,9 @@ type Conn struct {
 	enc        *hpack.Encoder
 	sent       sentBlocks
 	waiters    waiters
-	sleepers   int // receivers that wait
-	senders    int // senders that wait for a window
+	sleepers   int   // receivers that wait
+	senders    int   // senders that wait for a window, or the lane
+	lane       *lane // nil until there is a large message
 	sendWindow h2.SendWindow
 	blocked    []*stream // wait for sendWindow, first come first served
 	recvWindow h2.RecvWindow

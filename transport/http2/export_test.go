@@ -11,6 +11,8 @@ import (
 // left there.
 type Books struct {
 	Streams, Active, Running, Waiting, Unread, Blocked, Openings, FlushWaiters int
+	// Lane is how many streams are in the lane, or wait for it.
+	Lane int
 	// Woken is how many receivers have been woken and do not run yet.
 	Woken int
 	// Held is what the connection's window has not given back.
@@ -30,11 +32,17 @@ func BooksOf(conn transport.Conn) Books {
 	if c.err == nil {
 		queued = int(c.queuedLocked() - c.written)
 	}
-	return Books{
+	b := Books{
 		Streams: c.streams.len(), Active: c.active, Running: c.accepted.running, Waiting: c.accepted.waiting(),
 		Unread: c.unread, Blocked: len(c.blocked), Openings: len(c.openings),
 		Woken: int(c.wave.resuming.Load() + c.wave.returning.Load()), FlushWaiters: len(c.flushWaiters), Held: c.recvWindow.Held(), Queued: queued, Ahead: c.ahead,
 	}
+	if l := c.lane; l != nil {
+		if b.Lane = len(l.waiting); l.id > 0 {
+			b.Lane++
+		}
+	}
+	return b
 }
 
 // HoldWoken has a connection take it that a receiver has been woken, and does not

@@ -444,7 +444,7 @@ func (c *dialed) close() {
 		c.t.Error("the client's connection does not end")
 		c.end.cut()
 	}
-	if b := http2.BooksOf(c.conn); b.Streams+b.Active+b.Openings+b.Woken+b.FlushWaiters+b.Queued > 0 {
+	if b := http2.BooksOf(c.conn); b.Streams+b.Active+b.Openings+b.Woken+b.FlushWaiters+b.Queued+b.Lane > 0 {
 		c.t.Errorf("at its end the connection still has %+v", b)
 	}
 }
@@ -500,7 +500,7 @@ func (p *bubblePair) close() {
 	if err := <-p.done; err != nil {
 		p.t.Errorf("Serve: %v", err)
 	}
-	if b := http2.BooksOf(p.conn); b.Streams+b.Active+b.Openings+b.FlushWaiters+b.Queued > 0 {
+	if b := http2.BooksOf(p.conn); b.Streams+b.Active+b.Openings+b.FlushWaiters+b.Queued+b.Lane > 0 {
 		p.t.Errorf("at its end the connection still has %+v", b)
 	}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// quantum is how much of one message goes out before other streams get a turn,
-	// and lastQuantum how much if that is all that is left.
+	// quantum is how much of one message goes out before smaller ones get a turn,
+	// and lastQuantum how much if that is all that is left (see lane).
 	quantum     = 64 << 10
 	lastQuantum = quantum + quantum/8
 )
@@ -324,12 +324,9 @@ func (p *payload) take(n int) payload {
 func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, p payload, end bool) (refs bool, err error) {
 	st := s.st
 	id := st.id
+	defer c.leaveLaneLocked(id)
 	for {
-		n := min(p.size(), st.sendWindow.Available(), c.sendWindow.Available(), lastQuantum)
-		if n < p.size() {
-			n = min(n, quantum)
-		}
-		if n > 0 {
+		if n, inLine := c.sendableLocked(st, p.size()); n > 0 {
 			last := end && n == p.size()
 			var referred bool
 			referred, err = c.sendSomeLocked(st, p.take(n), last)
@@ -341,7 +338,7 @@ func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, p payload, end boo
 				err = c.yieldLocked(ctx, s)
 			}
 		} else {
-			err = c.waitForWindowLocked(ctx, s)
+			err = c.waitToSendLocked(ctx, s, inLine)
 		}
 		if err != nil {
 			if refs {
@@ -350,6 +347,27 @@ func (c *Conn) sendDataLocked(ctx context.Context, s *Stream, p payload, end boo
 			return false, err
 		}
 	}
+}
+
+// sendableLocked returns how much of a message may be sent now, of which size bytes are
+// left. If it is nothing, inLine tells that st waits for the lane.
+func (c *Conn) sendableLocked(st *stream, size int) (n int, inLine bool) {
+	n = min(size, st.sendWindow.Available())
+	large := size > lastQuantum
+	switch {
+	case n <= 0: // others may have credit
+		c.leaveLaneLocked(st.id)
+		if large {
+			c.leaveLineLocked(st)
+		}
+	case large && !c.enterLaneLocked(st):
+		return 0, true
+	}
+	n = min(n, c.sendWindow.Available())
+	if large || n < size {
+		n = min(n, quantum)
+	}
+	return n, false
 }
 
 // sendSomeLocked sends all of p, for which there is credit.
@@ -361,6 +379,7 @@ func (c *Conn) sendSomeLocked(st *stream, p payload, end bool) (refs bool, err e
 	st.state = state
 	st.sendWindow.Take(p.size())
 	c.sendWindow.Take(p.size())
+	c.lane.spend(st, p.size())
 	refs = c.appendDataLocked(st.id, p, end)
 	c.unblockLocked() // another may have been waiting for less
 	return refs, nil
@@ -423,11 +442,12 @@ func (c *Conn) extendTailLocked(id uint32, data []byte, end bool, most int) []by
 	return data[n:]
 }
 
-// waitForWindowLocked waits until there may be credit to send on st.
-func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
+// waitToSendLocked waits until there may be credit to send on st, or, in line, until it
+// may enter the lane.
+func (c *Conn) waitToSendLocked(ctx context.Context, s *Stream, inLine bool) error {
 	st := s.st
 	st.sendWaiting = true
-	if st.sendWindow.Available() > 0 {
+	if !inLine && st.sendWindow.Available() > 0 {
 		st.blocked = true
 		c.blocked = append(c.blocked, st)
 	} else {
@@ -459,6 +479,9 @@ func (c *Conn) waitForWindowLocked(ctx context.Context, s *Stream) error {
 	}
 	if err != nil {
 		c.unblockLocked()
+		if inLine {
+			c.leaveLineLocked(st)
+		}
 	}
 	return err
 }
