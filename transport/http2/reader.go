@@ -34,20 +34,18 @@ type reader struct {
 	buf        []byte // lent, len is its whole size; nil while asleep
 	start, end int    // buf[start:end] is unparsed
 	stash      []byte // an incomplete frame, kept while asleep
-	direct     []byte // where the rest of a DATA frame belongs; Conn.mu guards it
-	got        int    // bytes that the last read has put there
-	large      bool   // the last frame is DATA of largeSize or more, and so is likely to be the next
 	full       bool   // the last read filled its buffer
 
 	prefaceLeft string // still to be read
 	first       bool   // the next frame must be SETTINGS
 	data        partialData
-	block       h2.HeaderBlock
-	open        bool // the block is incomplete
-	dec         *hpack.Decoder
-	limits      hpack.Limits
-	seen        seenBlocks
-	fields      []hpack.Field
+	aiming
+	block  h2.HeaderBlock
+	open   bool // the block is incomplete
+	dec    *hpack.Decoder
+	limits hpack.Limits
+	seen   seenBlocks
+	fields []hpack.Field
 
 	frames      uint64 // frames completed outside of header blocks
 	deadlineFor uint64 // the value of frames that the read deadline is for
@@ -507,7 +505,7 @@ func (c *Conn) nextFrameLocked() (ok bool, err error) {
 	if err := c.checkHead(h); err != nil {
 		return false, err
 	}
-	r.large = h.Type == frame.TypeData && h.Length >= largeSize
+	r.expect(h)
 	have = have[frame.HeadLen:]
 	if len(have) < h.Length {
 		if h.Type != frame.TypeData || h.Has(frame.FlagPadded) || len(have) == 0 {
@@ -545,41 +543,6 @@ func (c *Conn) restOfDataLocked() (ok bool, err error) {
 	}
 	r.data.left -= len(data)
 	return true, c.judgeLocked(c.receiveDataLocked(r.data.id, data, len(data), r.data.end && r.data.left == 0))
-}
-
-const (
-	// leastDirect is the least rest of a DATA frame that is read to where it
-	// belongs.
-	leastDirect = 4 << 10
-	// headsSize is how much is read that does not belong there among large frames: the
-	// head of the next frame, and little that would have to be copied.
-	headsSize = 4 << 10
-)
-
-// aimLocked sees to it that the next read puts the rest of a large DATA frame
-// where it belongs, if there is room.
-func (c *Conn) aimLocked() {
-	r := &c.reader
-	r.direct = nil
-	if r.data.left < leastDirect || r.start < r.end {
-		return
-	}
-	st := c.findLocked(r.data.id)
-	if st == nil {
-		return
-	}
-	if tail := *st.tail(); cap(tail)-len(tail) >= r.data.left && !st.full() {
-		r.direct = tail[len(tail):][:r.data.left]
-		r.large = r.large || st.need >= exactSize
-	}
-}
-
-// readRoom is how much may be read that does not go where it belongs.
-func (r *reader) readRoom() int {
-	if r.large {
-		return headsSize
-	}
-	return readSize
 }
 
 // checkHead refuses a frame before its payload is read: one that is too large
