@@ -75,7 +75,7 @@ func TestAnnouncedIsNotProven(t *testing.T) {
 	c := &Conn{}
 	st := &stream{need: maxAhead}
 	st.handle = &st.own
-	c.seenLocked(st, 5, true)
+	c.seenLocked(st, st.need, 5, true)
 	if c.proven > 6 {
 		t.Errorf("after 5 bytes, a size of %d is proven", c.proven)
 	}

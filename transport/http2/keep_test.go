@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/yodelrpc/yodel/internal/buffer"
 	"github.com/yodelrpc/yodel/internal/frame"
@@ -275,4 +276,44 @@ func TestDirectAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
+}
+
+// TestProvenWithoutWaiting would break if the size of a message counted only where its
+// receiver had waited for it.
+func TestProvenWithoutWaiting(t *testing.T) {
+	const n = 100 << 10
+	for _, end := range []byte{0, fEnd} {
+		clientScript(t, http2.Config{StreamWindow: 1 << 20}, func(c *dialed) {
+			first, err := c.open(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.write(headers(1, response(), 0))
+			c.chunks(1, message(n, 1))
+			c.write(data(1, "", end))
+			synctest.Wait()
+			if got, _, err := first.Await(context.Background(), sized); err != nil || len(got) != 4+n {
+				t.Fatalf("%d bytes, %v", len(got), err)
+			}
+			first.Close()
+			c.enlarged()
+
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			second, err := c.open(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				_, _, _ = second.Await(ctx, sized)
+				second.Close()
+			}()
+			synctest.Wait()
+			c.write(headers(3, response(), 0), data(3, string(message(n, 2)), 0)[:n/2])
+			synctest.Wait()
+			if direct := http2.ReadingOf(c.conn).Direct; direct == 0 {
+				t.Errorf("with end %d, the rest of a message is not read to where it belongs", end)
+			}
+		})
+	}
 }

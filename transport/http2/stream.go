@@ -221,17 +221,17 @@ func (s *Stream) awaitLocked(ctx context.Context, demand transport.Demand) ([]by
 		buffered := st.buf[st.off:]
 		ended := st.ended && len(st.more) == 0
 		need := 0
-		if !ended {
+		if !ended || len(buffered) >= bulkSize {
 			need = demand(buffered)
 		}
 		if len(buffered) < need && len(st.more) > 0 {
 			c.mergeLocked(st)
 			continue
 		}
-		if len(buffered) >= need {
+		if ended || len(buffered) >= need {
 			told = c.enlargeLocked(len(buffered)) || told
 			st.sized(need)
-			c.seenLocked(st, len(buffered), ended)
+			c.seenLocked(st, need, len(buffered), ended)
 			st.lent = !c.handLocked(st) && len(buffered) > 0
 			if told {
 				c.flush()
@@ -256,10 +256,10 @@ func (s *Stream) awaitLocked(ctx context.Context, demand transport.Demand) ([]by
 	}
 }
 
-// seenLocked notes that the receiver of st has what it waited for: size bytes.
-func (c *Conn) seenLocked(st *stream, size int, ended bool) {
+// seenLocked notes that the receiver of st, which needs so many bytes, has got size.
+func (c *Conn) seenLocked(st *stream, need, size int, ended bool) {
+	c.proven = max(c.proven, min(need, size+1))
 	if st.need > 0 {
-		c.proven = max(c.proven, min(st.need, size+1))
 		st.demand, st.need = nil, 0
 		st.window.Demand(0)
 	}

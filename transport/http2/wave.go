@@ -98,7 +98,7 @@ func (c *Conn) passLocked(st *stream) {
 	if st.slept < provenSleeps || !c.handLocked(st) {
 		return
 	}
-	c.seenLocked(st, len(st.held), false)
+	c.seenLocked(st, st.need, len(st.held), false)
 	st.inside--
 	st.handle.given.Store(message)
 }
