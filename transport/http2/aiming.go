@@ -10,7 +10,7 @@ const (
 	// head of the next frame, and little that would have to be copied.
 	headsSize = 4 << 10
 	// After fewMissed large frames of which nothing was read to where it belongs, many
-	// small messages most likely, one of triesAgain is given the chance.
+	// small messages most likely, about one of triesAgain is given the chance.
 	fewMissed  = 4
 	triesAgain = 32
 )
@@ -20,7 +20,7 @@ type aiming struct {
 	direct     []byte // where the rest of a DATA frame belongs; Conn.mu guards it
 	got        int    // bytes that the last read has put there
 	largeFrame bool   // the last frame is DATA of largeSize or more
-	missed     uint8  // such frames in a row of which nothing was read to where it belongs
+	missed     uint8  // such frames in a row of which nothing was read to where it belongs; wraps around
 	large      bool   // the next is likely to be, and so little is to be read besides
 }
 
